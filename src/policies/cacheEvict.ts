@@ -1,0 +1,53 @@
+import { encodeArgs } from '../core/encode.js';
+import { either, fn, list, schema, text } from '../core/options.js';
+import { type Beside, definePolicy } from '../core/policy.js';
+import { CacheSpaces } from './cacheSpace.js';
+
+/** Options of `cacheEvict`: tags, keys or both. */
+export interface CacheEvictOptions<A extends readonly unknown[] = readonly never[], R = unknown> {
+  /** Drops what carries one of these tags. */
+  tags?: readonly string[] | ((result: R, ...args: A) => readonly string[]);
+  /** Drops what is kept under one of these keys (those that a `cacheKey` returned), whichever function keeps it. */
+  keys?: readonly string[] | ((result: R, ...args: A) => readonly string[]);
+}
+
+/** Drops cached values after the call succeeded. */
+export const cacheEvict = definePolicy({
+  name: 'cacheEvict',
+  options: schema<CacheEvictOptions>('cacheEvict')(
+    {
+      tags: either(list(text()), fn<(result: unknown, ...args: unknown[]) => readonly string[]>()),
+      keys: either(list(text()), fn<(result: unknown, ...args: unknown[]) => readonly string[]>()),
+    },
+    ({ tags, keys }) => (tags === undefined && keys === undefined ? 'needs "tags", "keys" or both' : undefined),
+  ),
+  create({ tags, keys }, { events, provider, keyspace }, { site }): Beside {
+    const spaces = CacheSpaces.of(provider);
+    type Source = typeof tags;
+    const listed = (what: string, source: Source, self: unknown, result: unknown, args: readonly unknown[]): readonly string[] => {
+      if (typeof source !== 'function') return (source as readonly string[] | undefined) ?? [];
+      try {
+        return source.apply(self, [result, ...args]);
+      } catch (error) {
+        events.emit('callbackFailed', { name: site.method }, { callback: what, error });
+        return [];
+      }
+    };
+    return {
+      success(result, _state, call) {
+        const dropTags = listed('tags', tags, call.self, result, call.args);
+        const dropKeys = listed('keys', keys, call.self, result, call.args);
+        if (dropTags.length > 0) spaces.tags(keyspace).bump(dropTags);
+        if (dropTags.length > 0 || dropKeys.length > 0) events.emit('cacheInvalidated', call, { tags: dropTags, keys: dropKeys });
+        if (dropKeys.length === 0) return undefined;
+        return Promise.all(dropKeys.map((key) => spaces.dropEverywhere(keyspace, encodeArgs([key])))).then(
+          () => result,
+          (error: unknown) => {
+            events.emit('cacheFailed', call, { key: dropKeys.join(', '), error });
+            return result;
+          },
+        );
+      },
+    };
+  },
+});

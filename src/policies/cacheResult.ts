@@ -1,0 +1,300 @@
+import type { Call } from '../core/call.js';
+import type { Duration } from '../core/duration.js';
+import { encodeArgs } from '../core/encode.js';
+import { KeyError, OptionsError } from '../core/errors.js';
+import { ByName } from '../core/identity.js';
+import { prefixOf } from '../core/keyspace.js';
+import { duration, either, flag, fn, number, oneOf, schema, text, withDefault } from '../core/options.js';
+import { type Around, definePolicy, type Next, type Runtime } from '../core/policy.js';
+import { type Cached, CacheSpace, CacheSpaces, type Keep } from './cacheSpace.js';
+
+/** Options of `cacheResult`. */
+export interface CacheResultOptions<A extends readonly unknown[] = readonly never[], R = unknown, This = never> {
+  /** How long a result is fresh. It never expires by default. */
+  expireS?: Duration;
+  /** The key: a text for all calls, or a function of the arguments and `this` that returns a text or a list of parts. */
+  cacheKey?: string | ((this: This, ...args: A) => string | readonly unknown[]);
+  /**
+   * How much longer an expired result is served while one refresh runs.
+   * @default 0
+   */
+  staleS?: Duration;
+  /**
+   * How much longer an expired result is served when loading a new one fails.
+   * @default 0
+   */
+  staleIfErrorS?: Duration;
+  /**
+   * By what share the life of a result is shortened at random, 0.1 for up to a tenth, so that not all expire at once.
+   * @default 0
+   */
+  jitter?: number;
+  /** What the result can be dropped by: `premier.invalidateTags`, `cacheEvict({ tags })`. */
+  tags?: (result: R, ...args: A) => readonly string[];
+  /** Whether to keep a result. */
+  shouldCache?: (result: R) => boolean;
+  /** Whether to pass the cache by, for reading and for writing. */
+  bypass?: (...args: A) => boolean;
+  /**
+   * How eagerly a result is refreshed before it expires, more probably the nearer that is (XFetch; Vattani, Chierichetti and
+   * Lowenstein, "Optimal Probabilistic Cache Stampede Prevention", 2015). 1 is the paper's optimum, 0 is off.
+   * @default 0
+   */
+  earlyBeta?: number;
+  /**
+   * Whether one load at a time is enough for all processes that share the provider.
+   * @default false
+   */
+  lock?: boolean;
+  /**
+   * Whether each caller gets a copy of its own (`structuredClone`).
+   * @default false
+   */
+  clone?: boolean;
+  /**
+   * Whose cache it is when several instances of a class call: `'class'` for one in common, `'instance'` for one each (memory only), or a
+   * function of the instance, such as its tenant. Must be said once a second instance calls.
+   */
+  scope?: 'class' | 'instance' | ((self: This) => string);
+  /**
+   * The name that the results are kept under. Functions with an equal one share them.
+   * @default `Class.method`, or the function's name
+   */
+  name?: string;
+}
+
+/** Reads through a cache: a result is kept, and concurrent calls for the same key run the function once. */
+export const cacheResult = definePolicy({
+  name: 'cacheResult',
+  options: schema<CacheResultOptions>('cacheResult')(
+    {
+      expireS: duration({ zero: false }),
+      cacheKey: either(text(), fn<(...args: unknown[]) => unknown>()),
+      staleS: withDefault(duration(), 0),
+      staleIfErrorS: withDefault(duration(), 0),
+      jitter: withDefault(number(0, 1), 0),
+      tags: fn<(result: unknown, ...args: unknown[]) => readonly string[]>(),
+      shouldCache: fn<(result: unknown) => boolean>(),
+      bypass: fn<(...args: unknown[]) => boolean>(),
+      earlyBeta: withDefault(number(0, 1000), 0),
+      lock: flag(false),
+      clone: flag(false),
+      scope: either(oneOf('class', 'instance'), fn<(self: unknown) => string>()),
+      name: text(),
+    },
+    ({ expireS, staleS, staleIfErrorS, earlyBeta, jitter }) =>
+      expireS === undefined && staleS + staleIfErrorS + earlyBeta + jitter > 0
+        ? 'options "staleS", "staleIfErrorS", "earlyBeta" and "jitter" need "expireS"'
+        : undefined,
+  ),
+  create(options, runtime, place): Around {
+    const { clock, random, events } = runtime;
+    const { expireS, staleS, staleIfErrorS, jitter, tags, shouldCache, bypass, earlyBeta, clone } = options;
+    const grace = Math.max(staleS, staleIfErrorS);
+    const cache = new ResultCache(options, runtime, place);
+    ResultCache.register(place.site.fn, cache);
+
+    const complain = (callback: string) => (error: unknown) => events.emit('callbackFailed', { name: place.site.method }, { callback, error });
+    const passesBy = (call: Call): boolean => {
+      try {
+        return bypass?.apply(call.self, call.args as unknown[]) === true;
+      } catch (error) {
+        complain('bypass')(error);
+        return true;
+      }
+    };
+    const keepFor =
+      (call: Call) =>
+      (result: unknown): Keep | undefined => {
+        try {
+          if (shouldCache && shouldCache.call(call.self, result) !== true) return undefined;
+        } catch (error) {
+          complain('shouldCache')(error);
+          return undefined;
+        }
+        const expire = expireS === undefined || jitter === 0 ? expireS : expireS * (1 - jitter * random());
+        return { expire, grace, tags: tags?.apply(call.self, [result, ...call.args]) };
+      };
+    const load = (space: CacheSpace, key: string, call: Call, next: Next): Promise<unknown> => {
+      // What several callers wait for does not end with one of them.
+      const alone = call.detach();
+      const failed = (error: unknown): void => events.emit('cacheFailed', call, { key, error });
+      return space.load(key, clock, () => next(alone), keepFor(alone), failed).promise;
+    };
+    const own = (value: unknown): unknown => (clone ? structuredClone(value) : value);
+    const shared = (loading: Promise<unknown>): Promise<unknown> => (clone ? loading.then(own) : loading);
+    const early = (cached: Cached, now: number): boolean =>
+      earlyBeta > 0 && now - cached.took * earlyBeta * Math.log(1 - random()) >= cached.freshUntil;
+    const refresh = (space: CacheSpace, key: string, call: Call, next: Next): void => {
+      if (!space.loading(key)) load(space, key, call, next).catch((error: unknown) => events.emit('cacheFailed', call, { key, error }));
+    };
+
+    const found = (stored: unknown, now: number, space: CacheSpace, key: string, call: Call, next: Next): Promise<unknown> => {
+      const cached = stored === undefined ? undefined : space.valid(stored);
+      if (cached !== undefined) {
+        if (now < cached.freshUntil) {
+          if (early(cached, now)) refresh(space, key, call, next);
+          events.key('cacheHit', call, key);
+          return Promise.resolve(own(cached.value));
+        }
+        if (now < cached.freshUntil + staleS) {
+          refresh(space, key, call, next);
+          events.emit('cacheStale', call, { key, because: 'revalidate' });
+          return Promise.resolve(own(cached.value));
+        }
+      }
+      events.key('cacheMiss', call, key);
+      const loading = shared(space.loading(key)?.promise ?? load(space, key, call, next));
+      if (cached === undefined || now >= cached.freshUntil + staleIfErrorS) return loading;
+      return loading.catch(() => {
+        events.emit('cacheStale', call, { key, because: 'error' });
+        return own(cached.value);
+      });
+    };
+
+    return {
+      run(call, next) {
+        if (bypass && passesBy(call)) return next(call);
+        const space = cache.space(call);
+        const key = cache.key(call.self, call.args);
+        const now = clock.now();
+        const stored = space.store.get(key, now);
+        if (!(stored instanceof Promise)) return found(stored, now, space, key, call, next);
+        const loading = space.loading(key);
+        if (loading) {
+          events.key('cacheMiss', call, key);
+          return shared(loading.promise);
+        }
+        return stored.then(
+          (known) => found(known, now, space, key, call, next),
+          (error: unknown) => {
+            events.emit('cacheFailed', call, { key, error });
+            return shared(space.loading(key)?.promise ?? load(space, key, call, next));
+          },
+        );
+      },
+    };
+  },
+});
+
+interface Naming {
+  readonly cacheKey: string | ((...args: unknown[]) => unknown) | undefined;
+  readonly scope: 'class' | 'instance' | ((self: unknown) => string) | undefined;
+  readonly name: string | undefined;
+}
+
+/** Where the results of one function are kept, and under which keys. */
+export class ResultCache {
+  static readonly #ofFunction = new WeakMap<object, Set<ResultCache>>();
+  readonly runtime: Runtime;
+  readonly #naming: Naming;
+  readonly #places: ByName<{ readonly name: string; readonly space: CacheSpace; readonly callers: Callers }>;
+  readonly #byInstance = new WeakMap<object, number>();
+  readonly #isMethod: boolean;
+  #instances = 0;
+
+  constructor(naming: Naming, runtime: Runtime, place: ConstructorParameters<typeof ByName>[2]) {
+    this.#naming = naming;
+    this.runtime = runtime;
+    this.#isMethod = place.site.form === 'method';
+    this.#places = new ByName(runtime, 'cacheResult', place, naming.name, (name) => ({
+      name,
+      space: CacheSpaces.of(runtime.provider).open(runtime.keyspace, name),
+      callers: new Callers(name),
+    }));
+  }
+
+  /** Makes a function's caches known to `invalidate`. */
+  static register(fn: object, cache: ResultCache): void {
+    const caches = ResultCache.#ofFunction.get(fn) ?? new Set();
+    ResultCache.#ofFunction.set(fn, caches.add(cache));
+  }
+
+  /** The caches of a function in one Premier. */
+  static of(fn: object, runtime: Runtime): ResultCache[] {
+    return [...(ResultCache.#ofFunction.get(fn) ?? [])].filter((cache) => cache.runtime === runtime);
+  }
+
+  /** The space for a call. Throws `OptionsError` when a second instance calls and nothing says whose cache it is. */
+  space(call: Call): CacheSpace {
+    const { space, callers } = this.#places.of(call);
+    const { self } = call;
+    const scope = this.#naming.scope ?? this.runtime.scope;
+    if (scope === undefined && typeof self === 'object' && self !== null) callers.admit(self, this.#isMethod, call.site.method);
+    return space;
+  }
+
+  key(self: unknown, args: readonly unknown[]): string {
+    const { cacheKey } = this.#naming;
+    const key = cacheKey === undefined ? encodeArgs(args) : this.#customKey(cacheKey, self, args);
+    const scope = this.#naming.scope ?? this.runtime.scope;
+    if (scope === undefined || scope === 'class' || self === undefined || self === null) return key;
+    const whose = scope === 'instance' ? String(this.#instance(self)) : this.#scopeOf(scope, self);
+    return `(${whose.length}@${whose}${key}`;
+  }
+
+  #customKey(cacheKey: string | ((...args: unknown[]) => unknown), self: unknown, args: readonly unknown[]): string {
+    if (typeof cacheKey === 'string') return encodeArgs([cacheKey]);
+    let made: unknown;
+    try {
+      made = cacheKey.apply(self, args as unknown[]);
+    } catch (cause) {
+      throw new KeyError(`cacheResult: the cacheKey function threw: ${String(cause)}`, 'cacheKey()', { cause });
+    }
+    if (typeof made === 'string') return encodeArgs([made]);
+    if (Array.isArray(made)) return encodeArgs([made]);
+    throw new KeyError(`cacheResult: the cacheKey function must return a text or a list of parts (got ${typeof made})`, 'cacheKey()');
+  }
+
+  #scopeOf(scope: (self: unknown) => string, self: unknown): string {
+    const whose: unknown = scope(self);
+    if (typeof whose === 'string') return whose;
+    throw new KeyError(`cacheResult: the scope function must return a text (got ${typeof whose})`, 'scope()');
+  }
+
+  #instance(self: unknown): number {
+    const known = this.#byInstance.get(self as object);
+    if (known !== undefined) return known;
+    this.#byInstance.set(self as object, ++this.#instances);
+    return this.#instances;
+  }
+
+  /** Drops what is kept for those arguments, or all of it. Without `self`, under every class that has called. */
+  async drop(self: unknown, args: readonly unknown[] | undefined): Promise<void> {
+    const places = self === undefined ? [...this.#places.all()] : [this.#places.for(self)];
+    for (const { name, space } of places) {
+      if (args) await space.drop(this.key(self, args));
+      else await CacheSpaces.of(this.runtime.provider).clear(prefixOf(this.runtime.keyspace, 'cacheResult', name));
+    }
+  }
+}
+
+/** Which instance calls: arguments alone do not tell instances apart, and no tenant may ever get another's value. */
+class Callers {
+  readonly #name: string;
+  #first: WeakRef<object> | undefined;
+  readonly #others = new WeakSet();
+
+  constructor(name: string) {
+    this.#name = name;
+  }
+
+  admit(self: object, isMethod: boolean, method: string): void {
+    if (this.#first?.deref() === self || this.#others.has(self)) return;
+    // A plain function does not become a method by being called on something, unless a prototype carries it.
+    if (!isMethod && !inherits(self, method)) return void this.#others.add(self);
+    if (this.#first === undefined) {
+      this.#first = new WeakRef(self);
+      return;
+    }
+    throw new OptionsError(
+      `cacheResult: a second instance calls ${this.#name}, and its arguments do not tell the instances apart; say whose cache it is: ` +
+        `{ scope: 'class' } for one in common, { scope: 'instance' } for one each, or { scope: (self) => … }`,
+    );
+  }
+}
+
+function inherits(self: object, method: string): boolean {
+  const prototype = Object.getPrototypeOf(self) as object | null;
+  return prototype !== null && prototype !== Object.prototype && method in prototype;
+}

@@ -1,0 +1,179 @@
+import type { Clock } from '../core/clock.js';
+import { prefixOf } from '../core/keyspace.js';
+import { type Awaitable, openStore, type Provider, type Store } from '../core/provider.js';
+import { TagVersions } from './tagVersions.js';
+
+/** A value as the provider keeps it. Instants in milliseconds. */
+export interface Cached {
+  readonly value: unknown;
+  readonly freshUntil: number;
+  /** How long loading it took: what XFetch scales its guess by. */
+  readonly took: number;
+  /** The number of the last tag bump when its load began. */
+  readonly since: number;
+  readonly tags: readonly string[] | undefined;
+}
+
+/** A load that is under way. Once `stale`, its result goes to those who asked before, and nowhere else. */
+export interface Load {
+  stale: boolean;
+  promise: Promise<unknown>;
+}
+
+/** How long a value lives, and by what it can be dropped. Milliseconds. */
+export interface Keep {
+  readonly expire: number | undefined;
+  /** How long after that it may still be served. */
+  readonly grace: number;
+  readonly tags: readonly string[] | undefined;
+}
+
+/** The cached values of one name in a keyspace, and the loads of them that run in this process. */
+export class CacheSpace {
+  readonly store: Store;
+  readonly #loads = new Map<string, Load>();
+  readonly #tags: TagVersions;
+
+  constructor(store: Store, tags: TagVersions) {
+    this.store = store;
+    this.#tags = tags;
+  }
+
+  /** The stored value, if none of its tags was bumped since. */
+  valid(stored: unknown): Cached | undefined {
+    if (typeof stored !== 'object' || stored === null) return undefined;
+    const cached = stored as Cached;
+    return cached.tags === undefined || this.#tags.untouched(cached.tags, cached.since) ? cached : undefined;
+  }
+
+  loading(key: string): Load | undefined {
+    return this.#loads.size === 0 ? undefined : this.#loads.get(key);
+  }
+
+  /** Runs a load, which everybody who asks for the key meanwhile shares, and keeps what `keep` says. */
+  load(key: string, clock: Clock, run: () => Promise<unknown>, keep: (value: unknown) => Keep | undefined, failed: (error: unknown) => void): Load {
+    const since = this.#tags.latest;
+    const started = clock.monotonic();
+    const load: Load = { stale: false, promise: Promise.resolve() };
+    const done = (): void => {
+      if (this.#loads.get(key) === load) this.#loads.delete(key);
+    };
+    load.promise = run().then(
+      (value) => {
+        const stored = load.stale ? undefined : this.#keep(key, clock, value, keep, since, clock.monotonic() - started, failed);
+        if (stored === undefined) {
+          done();
+          return value;
+        }
+        return stored.catch(failed).then(() => {
+          done();
+          return value;
+        });
+      },
+      (error: unknown) => {
+        done();
+        throw error;
+      },
+    );
+    this.#loads.set(key, load);
+    return load;
+  }
+
+  /** Stores a value by hand: a load under way does not write over it. */
+  put(key: string, clock: Clock, value: unknown, keep: Keep): Awaitable<void> {
+    this.#forget(key);
+    return this.#set(key, clock, value, keep, this.#tags.latest, 0);
+  }
+
+  /** Drops a key; a load under way does not bring it back. */
+  drop(key: string): Awaitable<boolean> {
+    this.#forget(key);
+    return this.store.delete(key);
+  }
+
+  /** No load under way stores what it brings. */
+  forgetLoads(): void {
+    for (const key of this.#loads.keys()) this.#forget(key);
+  }
+
+  #forget(key: string): void {
+    const load = this.#loads.get(key);
+    if (!load) return;
+    load.stale = true;
+    this.#loads.delete(key);
+  }
+
+  #keep(
+    key: string,
+    clock: Clock,
+    value: unknown,
+    keep: (value: unknown) => Keep | undefined,
+    since: number,
+    took: number,
+    failed: (error: unknown) => void,
+  ): Promise<void> | undefined {
+    try {
+      const how = keep(value);
+      if (how === undefined) return undefined;
+      if (how.tags && !this.#tags.untouched(how.tags, since)) return undefined;
+      const stored = this.#set(key, clock, value, how, since, took);
+      return stored instanceof Promise ? stored : undefined;
+    } catch (error) {
+      failed(error);
+      return undefined;
+    }
+  }
+
+  #set(key: string, clock: Clock, value: unknown, { expire, grace, tags }: Keep, since: number, took: number): Awaitable<void> {
+    const freshUntil = expire === undefined ? Infinity : clock.now() + expire;
+    const cached: Cached = { value, freshUntil, took, since, tags: tags?.length ? tags : undefined };
+    return this.store.set(key, cached, expire === undefined ? undefined : expire + grace);
+  }
+}
+
+/** All cache spaces of a provider, shared by everybody who uses it. */
+export class CacheSpaces {
+  static readonly #ofProvider = new WeakMap<Provider, CacheSpaces>();
+  readonly #provider: Provider;
+  readonly #spaces = new Map<string, CacheSpace>();
+  readonly #tags = new Map<string, TagVersions>();
+
+  private constructor(provider: Provider) {
+    this.#provider = provider;
+  }
+
+  static of(provider: Provider): CacheSpaces {
+    let spaces = CacheSpaces.#ofProvider.get(provider);
+    if (!spaces) CacheSpaces.#ofProvider.set(provider, (spaces = new CacheSpaces(provider)));
+    return spaces;
+  }
+
+  /** The space of a name; `''` is the one of `premier.cache`. */
+  open(keyspace: string, name: string): CacheSpace {
+    const prefix = prefixOf(keyspace, 'cacheResult', name);
+    let space = this.#spaces.get(prefix);
+    if (!space) this.#spaces.set(prefix, (space = new CacheSpace(openStore(this.#provider, prefix), this.tags(keyspace))));
+    return space;
+  }
+
+  tags(keyspace: string): TagVersions {
+    let tags = this.#tags.get(keyspace);
+    if (!tags) this.#tags.set(keyspace, (tags = new TagVersions()));
+    return tags;
+  }
+
+  /** Drops a key under every name of a keyspace. */
+  async dropEverywhere(keyspace: string, key: string): Promise<void> {
+    await Promise.all(this.#within(prefixOf(keyspace, 'cacheResult')).map((space) => space.drop(key)));
+  }
+
+  /** Drops all that begins with a prefix. */
+  clear(prefix: string): Awaitable<void> {
+    for (const space of this.#within(prefix)) space.forgetLoads();
+    return this.#provider.clear(prefix);
+  }
+
+  #within(prefix: string): CacheSpace[] {
+    return [...this.#spaces].filter(([name]) => name.startsWith(prefix)).map(([, space]) => space);
+  }
+}

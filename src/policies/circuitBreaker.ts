@@ -1,0 +1,199 @@
+import type { Call } from '../core/call.js';
+import type { Duration } from '../core/duration.js';
+import { CircuitBreakerOpenError, circuitOpen, KeyError } from '../core/errors.js';
+import { selector } from '../core/failures.js';
+import { ByName } from '../core/identity.js';
+import {
+  duration,
+  type ErrorClass,
+  errorClasses,
+  flag,
+  fn,
+  group,
+  integer,
+  number,
+  schema,
+  text,
+  value,
+  withDefault,
+} from '../core/options.js';
+import { type Behaviour, type Beside, definePolicy, type Runtime } from '../core/policy.js';
+import { Circuit, type CircuitRules, type Permit } from './circuit.js';
+import { Consecutive, LastCalls, LastSeconds, type RateRules, type Window } from './circuitWindow.js';
+import { fallback, type Fallback } from './fallback.js';
+
+/** Options of `circuitBreaker`. */
+export interface CircuitBreakerOptions<A extends readonly unknown[] = readonly never[], R = unknown> {
+  /**
+   * Failures in a row that open the circuit. Not together with `window`.
+   * @default 5
+   */
+  failureThreshold?: number;
+  /**
+   * How long an open circuit refuses before it lets probes through; also how long a probe may take before its place is free again.
+   * @default 60
+   */
+  recoveryTimeout?: Duration;
+  /**
+   * Good probes that close the circuit.
+   * @default 1
+   */
+  successThreshold?: number;
+  /**
+   * Probes at once; further calls are refused.
+   * @default 1
+   */
+  halfOpenMax?: number;
+  /** Only errors of these classes count. */
+  expectedException?: readonly ErrorClass[];
+  /**
+   * Only errors for which this is true count.
+   * @default all but refusals by other policies, wrong options and keys, and `AbortError`s
+   */
+  handle?: (error: unknown) => boolean;
+  /** Opens by the share of bad calls instead of a row of them. */
+  window?: CircuitWindowOptions;
+  /** One circuit for each key, such as a host or a tenant. */
+  key?: (...args: A) => string;
+  /** What to answer while the circuit refuses, instead of an error. */
+  fallback?: Fallback<R, A>;
+  /**
+   * Whether processes that share a provider open together.
+   * @default false
+   */
+  shared?: boolean;
+  /**
+   * The circuit's name. Functions with an equal one share a circuit.
+   * @default `Class.method`, or the function's name
+   */
+  name?: string;
+}
+
+/** The calls that a circuit breaker looks at: the last `calls`, or those of the last `seconds`. */
+export interface CircuitWindowOptions {
+  seconds?: Duration;
+  calls?: number;
+  /**
+   * With fewer calls in the window the circuit stays closed.
+   * @default 10
+   */
+  minCalls?: number;
+  /**
+   * The share of failures that opens, 0.5 for half.
+   * @default 0.5
+   */
+  failureRate?: number;
+  /**
+   * The share of slow calls that opens.
+   * @default 1
+   */
+  slowRate?: number;
+  /** From when on a call is slow. No call is by default. */
+  slowAfter?: Duration;
+}
+
+/** Circuits of one function that has a `key`; more than this many, and the oldest closed one is forgotten. */
+const mostCircuits = 10_000;
+
+/** Stops calling what fails, and looks from time to time whether it has recovered. */
+export const circuitBreaker = definePolicy({
+  name: 'circuitBreaker',
+  options: schema<CircuitBreakerOptions>('circuitBreaker')(
+    {
+      failureThreshold: integer(1),
+      recoveryTimeout: withDefault(duration({ zero: false }), 60_000),
+      successThreshold: withDefault(integer(1), 1),
+      halfOpenMax: withDefault(integer(1), 1),
+      expectedException: errorClasses(),
+      handle: fn<(error: unknown) => boolean>(),
+      window: group({
+        seconds: duration({ zero: false }),
+        calls: integer(1, 1_000_000),
+        minCalls: withDefault(integer(1), 10),
+        failureRate: withDefault(number(0.001, 1), 0.5),
+        slowRate: withDefault(number(0.001, 1), 1),
+        slowAfter: duration(),
+      }),
+      key: fn<(...args: unknown[]) => string>(),
+      fallback: value<unknown>('a value or a function', () => true),
+      shared: flag(false),
+      name: text(),
+    },
+    ({ window, failureThreshold }) => {
+      if (!window) return undefined;
+      if (failureThreshold !== undefined) return 'options "failureThreshold" and "window" exclude each other; keep one';
+      if ((window.seconds === undefined) === (window.calls === undefined)) return 'option "window" needs either "seconds" or "calls"';
+      return undefined;
+    },
+  ),
+  create(options, runtime, place): readonly Behaviour[] {
+    const { clock, events } = runtime;
+    const { key, window, recoveryTimeout, successThreshold, halfOpenMax } = options;
+    const counts = selector({ classes: options.expectedException, handle: options.handle }, (error) =>
+      events.emit('callbackFailed', { name: place.site.method }, { callback: 'handle', error }),
+    );
+    const newWindow = (): Window => {
+      if (!window) return new Consecutive(options.failureThreshold ?? 5);
+      const rules: RateRules = window;
+      return window.calls === undefined ? new LastSeconds(window.seconds ?? 0, rules) : new LastCalls(window.calls, rules);
+    };
+    const changed: CircuitRules['changed'] = ({ name }, state, retryAfter) => {
+      if (state === 'open') events.emit('circuitOpened', { name }, { circuit: name, retryAfter });
+      else if (state === 'half_open') events.emit('circuitHalfOpened', { name }, { circuit: name });
+      else events.emit('circuitClosed', { name }, { circuit: name });
+    };
+    const rules: CircuitRules = { window: newWindow, recoveryTimeout, successThreshold, halfOpenMax, changed };
+    const circuit = (name: string): Circuit => runtime.registry.get('circuit', name, () => new Circuit(name, clock, rules));
+    const single = new ByName(runtime, 'circuitBreaker', place, options.name, circuit);
+    const keyed = new ByName(runtime, 'circuitBreaker', place, options.name, (name) => ({ name }));
+    const circuitOf = (call: Call): Circuit =>
+      key ? keyedCircuit(runtime, circuit, `${keyed.of(call).name}:${keyOf(key, call)}`) : single.of(call);
+
+    const breaker: Beside<Admitted> = {
+      enter(call) {
+        const its = circuitOf(call);
+        const permit = its.admit();
+        if (typeof permit !== 'number') return key ? { circuit: its, permit } : permit;
+        events.emit('circuitRejected', call, { circuit: its.name, retryAfter: permit / 1000 });
+        throw circuitOpen(its.name, permit);
+      },
+      success(_value, admitted, call) {
+        if ('circuit' in admitted) admitted.circuit.succeeded(admitted.permit);
+        else single.of(call).succeeded(admitted);
+        return undefined;
+      },
+      failure(error, admitted, call) {
+        const [its, permit] = 'circuit' in admitted ? [admitted.circuit, admitted.permit] : [single.of(call), admitted];
+        // The caller gave up: that says nothing about the function.
+        if ((call.aborted && error === call.reason) || !counts(error)) its.ignored(permit);
+        else its.failed(permit);
+        return undefined;
+      },
+    };
+    if (options.fallback === undefined) return [breaker];
+    const handle = (error: unknown): boolean => error instanceof CircuitBreakerOpenError;
+    return [fallback.create({ value: options.fallback, handle }, runtime, place) as Behaviour, breaker];
+  },
+});
+
+type Admitted = Permit | { readonly circuit: Circuit; readonly permit: Permit };
+
+function keyOf(key: (...args: unknown[]) => unknown, call: Call): string {
+  try {
+    return String(key.apply(call.self, [...call.args]));
+  } catch (cause) {
+    throw new KeyError(`${call.name}: the circuit breaker's "key" threw`, 'key', { cause });
+  }
+}
+
+function keyedCircuit(runtime: Runtime, circuit: (name: string) => Circuit, name: string): Circuit {
+  const circuits = runtime.registry.all<Circuit>('circuit') as Map<string, Circuit>;
+  if (circuits.size >= mostCircuits && !circuits.has(name)) {
+    for (const [old, { info }] of circuits) {
+      if (info.state !== 'closed') continue;
+      circuits.delete(old);
+      break;
+    }
+  }
+  return circuit(name);
+}

@@ -1,0 +1,47 @@
+import type { Call } from '../core/call.js';
+import { Deadline, deadlinesOf } from '../core/deadlines.js';
+import type { Duration } from '../core/duration.js';
+import { OptionsError, timedOut } from '../core/errors.js';
+import { duration, logger, type Logger, required, schema } from '../core/options.js';
+import { type Beside, definePolicy, type Exit } from '../core/policy.js';
+import { log } from './log.js';
+
+/** Options of `timeout`. */
+export interface TimeoutOptions {
+  /** How long a call may take. */
+  seconds: Duration;
+  /** Hears of every call that took too long. */
+  logger?: Logger;
+}
+
+/**
+ * Ends a call that takes too long with a `TimeoutError`, and aborts its signal. Deadlines of one length share a list and a timer
+ * (`core/deadlines`); the signal is made only when it is read.
+ */
+export const timeout = definePolicy({
+  name: 'timeout',
+  options: schema<TimeoutOptions>('timeout')({ seconds: required(duration({ zero: false })), logger: logger() }),
+  create({ seconds: ms, logger: to }, { clock, events }, { site }): Beside<Deadline<Exit>> {
+    if (isSynchronous(site.fn)) {
+      throw new OptionsError(`timeout: ${site.method} is synchronous, nothing can end it early; decorate a function that returns a promise`);
+    }
+    const deadlines = deadlinesOf(clock, ms);
+    const expired = (exit: Exit): void => {
+      const error = timedOut(exit.call.name, ms);
+      events.emit('timedOut', exit.call as Call, { seconds: ms / 1000 });
+      if (to) log(to, error.message);
+      exit.leave(error);
+    };
+    return {
+      early: true,
+      open: (exit) => deadlines.add(new Deadline(exit, expired)),
+      success: (_value, deadline) => void deadlines.remove(deadline),
+      failure: (_error, deadline) => void deadlines.remove(deadline),
+    };
+  },
+});
+
+/** What can be known without a call: generators and classes never return a promise. */
+function isSynchronous(fn: { readonly constructor: { readonly name: string } }): boolean {
+  return fn.constructor.name === 'GeneratorFunction' || fn.toString().startsWith('class ');
+}
