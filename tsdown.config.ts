@@ -7,5 +7,5 @@ export default defineConfig({
   platform: 'node',
   target: 'node20',
   dts: false,
-  noExternal: ['p-retry', 'is-network-error'],
+  deps: { alwaysBundle: ['p-retry', 'is-network-error'] },
 });

@@ -151,7 +151,7 @@ class Recent<V extends object> {
   set(key: string, entry: V): void {
     if (this.#map.size === this.#map.max) {
       const grown = new LRUCache<string, V>({ max: this.#map.max * 2 });
-      for (const [old, kept] of this.#map.rentries()) grown.set(old, kept);
+      for (const [old, kept] of this.#map.rentries() as Iterable<[string, V]>) grown.set(old, kept);
       this.#map = grown;
     }
     this.#map.set(key, entry);
