@@ -4,7 +4,7 @@ export { bulkhead, fallback, hedge, retry, timeit, timeout } from './standalone.
 export { currentSignal } from './core/call.js';
 export type { Call } from './core/call.js';
 export { type Clock, type Timer, systemClock } from './core/clock.js';
-export type { Decorator, PolicyDescription, Reject } from './core/decorate.js';
+export type { AnyDecorator, Decorator, PolicyDescription, Reject } from './core/decorate.js';
 export type { Duration } from './core/duration.js';
 export { encodeArgs } from './core/encode.js';
 export {

@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Call } from './core/call.js';
 import { type Callable, currentSignal, type Site, useAsyncContext } from './core/call.js';
 import { type Clock, systemClock } from './core/clock.js';
-import { type Decorator, decorator, describe, policiesIn, type PolicyDescription, siteOf } from './core/decorate.js';
+import { type AnyDecorator, type Decorator, decorator, describe, policiesIn, type PolicyDescription, siteOf } from './core/decorate.js';
 import type { Duration } from './core/duration.js';
 import { OptionsError } from './core/errors.js';
 import { type EventName, eventNames, Events, type Listener } from './core/events.js';
@@ -180,7 +180,7 @@ export class Premier {
   }
 
   /** Several policies as one, the first outermost. Throws `OptionsError` for what is no policy. */
-  pipe(...made: readonly Decorator<never, never, never, never>[]): Decorator<Async> {
+  pipe(...made: readonly AnyDecorator[]): Decorator<Async> {
     return pipe(...made);
   }
 
@@ -285,7 +285,7 @@ export function timeoutOptions(
 }
 
 /** Several policies as one, the first outermost. Throws `OptionsError` for what is no policy. */
-export function pipe(...made: readonly Decorator<never, never, never, never>[]): Decorator<Async> {
+export function pipe(...made: readonly AnyDecorator[]): Decorator<Async> {
   return decorator(...made.flatMap((one) => policiesIn(one, 'pipe')));
 }
 

@@ -75,6 +75,9 @@ export interface Decorator<F extends AnyFn = AsyncFn, A extends readonly any[] =
   <T extends AnyFn>(fn: Then<FunctionVerdict<T, F, A, R>, T>): Wrapped<T, F>;
 }
 
+/** A decorator whose types do not matter: what `pipe` takes. */
+export type AnyDecorator = (...protocol: never[]) => unknown;
+
 /** What stands around a function, outermost first. */
 interface Plan {
   readonly site: Site;

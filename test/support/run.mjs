@@ -1,10 +1,10 @@
 // Runs every compiled test, or those whose path holds one of the words given: `npm test -- retry cache`.
 import { spawnSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 const words = process.argv.slice(2);
-const files = ['.build/standard/test', '.build/legacy/test']
+const files = ['.build/standard/test', '.build/legacy/test'].filter((root) => existsSync(root))
   .flatMap((root) => readdirSync(root, { recursive: true }).map((file) => join(root, file)))
   .filter((file) => file.endsWith('.test.js') && (words.length === 0 || words.some((word) => file.includes(word))))
   .toSorted();
