@@ -21,21 +21,15 @@ export type Unsubscribe = () => void;
  * shorter life. Aborting a call aborts its forks, never its parent.
  */
 export class Call<Args extends readonly unknown[] = readonly unknown[]> {
-  readonly site: Site;
-  readonly self: unknown;
-  readonly args: Args;
-  readonly #parent: Call | undefined;
-  #controller: AbortController | undefined;
-  #watchers: Set<(reason: unknown) => void> | undefined;
-  #aborted = false;
-  #reason: unknown;
+  /** What is only made for calls that are aborted, or whose signal is read. */
+  private life: Life | undefined = undefined;
 
-  constructor(site: Site, self: unknown, args: Args, parent: Call | undefined) {
-    this.site = site;
-    this.self = self;
-    this.args = args;
-    this.#parent = parent;
-  }
+  constructor(
+    readonly site: Site,
+    readonly self: unknown,
+    readonly args: Args,
+    private readonly parent: Call | undefined,
+  ) {}
 
   /** `Users.find`: for keys, metrics and logs. */
   get name(): string {
@@ -44,21 +38,22 @@ export class Call<Args extends readonly unknown[] = readonly unknown[]> {
 
   /** Aborted when this call must stop: by a `timeout`, a lost `hedge` or the caller. Made on first read, never aborted on success. */
   get signal(): AbortSignal {
-    if (this.#controller === undefined) {
-      const controller = (this.#controller = new AbortController());
+    const life = (this.life ??= new Life());
+    if (life.controller === undefined) {
+      const controller = (life.controller = new AbortController());
       this.onAbort((reason) => controller.abort(reason));
     }
-    return this.#controller.signal;
+    return life.controller.signal;
   }
 
   /** Whether this call, or one above it, was aborted. */
   get aborted(): boolean {
-    return this.#aborted || (this.#parent?.aborted ?? false);
+    return this.life?.aborted === true || (this.parent?.aborted ?? false);
   }
 
   /** Why it was aborted. */
   get reason(): unknown {
-    return this.#aborted ? this.#reason : this.#parent?.reason;
+    return this.life?.aborted === true ? this.life.reason : this.parent?.reason;
   }
 
   /** A call within this one: aborted with it, or alone. */
@@ -73,12 +68,13 @@ export class Call<Args extends readonly unknown[] = readonly unknown[]> {
 
   /** Stops this call and its forks. Only the first reason counts. */
   abort(reason: unknown): void {
-    if (this.#aborted) return;
-    this.#aborted = true;
-    this.#reason = reason;
-    const watchers = this.#watchers;
-    this.#watchers = undefined;
-    if (watchers) for (const watcher of watchers) watcher(reason);
+    const life = (this.life ??= new Life());
+    if (life.aborted) return;
+    life.aborted = true;
+    life.reason = reason;
+    const watchers = [...life.watchers];
+    life.watchers.clear();
+    for (const watcher of watchers) watcher(reason);
   }
 
   /** Calls `watcher` once when this call is aborted; at once if it was. */
@@ -87,14 +83,21 @@ export class Call<Args extends readonly unknown[] = readonly unknown[]> {
       watcher(this.reason);
       return () => undefined;
     }
-    this.#watchers ??= new Set();
-    this.#watchers.add(watcher);
-    const above = this.#parent?.onAbort(watcher);
+    const { watchers } = (this.life ??= new Life());
+    watchers.add(watcher);
+    const above = this.parent?.onAbort(watcher);
     return () => {
-      this.#watchers?.delete(watcher);
+      watchers.delete(watcher);
       above?.();
     };
   }
+}
+
+class Life {
+  controller: AbortController | undefined = undefined;
+  readonly watchers: Set<(reason: unknown) => void> = new Set();
+  aborted = false;
+  reason: unknown = undefined;
 }
 
 /** `Class.method`, with the class of `this`; a function's own name otherwise. */

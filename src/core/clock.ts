@@ -36,15 +36,16 @@ class SystemTimer implements Timer {
   }
 }
 
-let latest = 0;
-let heldBack = 0;
+/** The latest instant that was told, and by how much the wall clock has been set back since. In an array, so that storing a number makes none. */
+const told = new Float64Array(2);
 
 /** The machine's clock. A wall clock that is set back goes on from where it was, so that no window grows by the step. */
 export const systemClock: Clock = {
   now() {
-    const now = Date.now() + heldBack;
-    if (now >= latest) return (latest = now);
-    heldBack += latest - now;
+    const now = Date.now() + (told[1] as number);
+    const latest = told[0] as number;
+    if (now >= latest) return (told[0] = now);
+    told[1] = (told[1] as number) + latest - now;
     return latest;
   },
   monotonic: () => performance.now(),

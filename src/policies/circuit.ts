@@ -30,6 +30,7 @@ export interface CircuitRules {
 
 /** Leave to run. A probe's knows when it was given; every other one only the generation of the circuit it belongs to. */
 export interface Permit {
+  readonly circuit: Circuit;
   readonly generation: number;
   readonly at: number;
   readonly probe: boolean;
@@ -51,7 +52,7 @@ export class Circuit {
   #goodProbes = 0;
   #successes = 0;
   #calls = 0;
-  #plain: Permit = { generation: 0, at: 0, probe: false };
+  #plain: Permit = { circuit: this, generation: 0, at: 0, probe: false };
 
   constructor(name: string, clock: Clock, rules: CircuitRules) {
     this.name = name;
@@ -64,7 +65,7 @@ export class Circuit {
   admit(): Permit | number {
     if (this.#state === 'closed') {
       this.#calls++;
-      return this.#window.timed ? { generation: this.#generation, at: this.#clock.monotonic(), probe: false } : this.#plain;
+      return this.#window.timed ? { circuit: this, generation: this.#generation, at: this.#clock.monotonic(), probe: false } : this.#plain;
     }
     const now = this.#clock.monotonic();
     if (this.#state === 'open') {
@@ -83,7 +84,7 @@ export class Circuit {
       // A probe that never settles gives up its place.
       this.#probes.delete(oldest as Permit);
     }
-    const permit: Permit = { generation: this.#generation, at: now, probe: true };
+    const permit: Permit = { circuit: this, generation: this.#generation, at: now, probe: true };
     this.#probes.add(permit);
     this.#calls++;
     return permit;
@@ -154,7 +155,7 @@ export class Circuit {
   #become(state: CircuitState, retryAfter: number = 0): void {
     this.#state = state;
     this.#generation++;
-    this.#plain = { generation: this.#generation, at: 0, probe: false };
+    this.#plain = { circuit: this, generation: this.#generation, at: 0, probe: false };
     this.#probes = new Set();
     this.#goodProbes = 0;
     if (state === 'closed') this.#window = this.#rules.window();

@@ -149,24 +149,22 @@ export const circuitBreaker = definePolicy({
     const circuitOf = (call: Call): Circuit =>
       key ? keyedCircuit(runtime, circuit, `${keyed.of(call).name}:${keyOf(key, call)}`) : single.of(call);
 
-    const breaker: Beside<Admitted> = {
+    const breaker: Beside<Permit> = {
       enter(call) {
         const its = circuitOf(call);
         const permit = its.admit();
-        if (typeof permit !== 'number') return key ? { circuit: its, permit } : permit;
+        if (typeof permit !== 'number') return permit;
         events.emit('circuitRejected', call, { circuit: its.name, retryAfter: permit / 1000 });
         throw circuitOpen(its.name, permit);
       },
-      success(_value, admitted, call) {
-        if ('circuit' in admitted) admitted.circuit.succeeded(admitted.permit);
-        else single.of(call).succeeded(admitted);
+      success(_value, permit) {
+        permit.circuit.succeeded(permit);
         return undefined;
       },
-      failure(error, admitted, call) {
-        const [its, permit] = 'circuit' in admitted ? [admitted.circuit, admitted.permit] : [single.of(call), admitted];
+      failure(error, permit, call) {
         // The caller gave up: that says nothing about the function.
-        if ((call.aborted && error === call.reason) || !counts(error)) its.ignored(permit);
-        else its.failed(permit);
+        if ((call.aborted && error === call.reason) || !counts(error)) permit.circuit.ignored(permit);
+        else permit.circuit.failed(permit);
         return undefined;
       },
     };
@@ -175,8 +173,6 @@ export const circuitBreaker = definePolicy({
     return [fallback.create({ value: options.fallback, handle }, runtime, place) as Behaviour, breaker];
   },
 });
-
-type Admitted = Permit | { readonly circuit: Circuit; readonly permit: Permit };
 
 function keyOf(key: (...args: unknown[]) => unknown, call: Call): string {
   try {

@@ -1,0 +1,21 @@
+// Imported anew for each candidate, so that each has a call site of its own: one shared by all would make none of them inlinable.
+
+/** Awaits `call` `count` times, over the arguments in turn. */
+export async function loop(call, args, count) {
+  let at = 0;
+  for (let i = 0; i < count; i++) {
+    await call(args[at]);
+    if (++at === args.length) at = 0;
+  }
+}
+
+/** The same without `await`, for decisions that need none. Returns something made of every result, so that none can be left out. */
+export function loopSync(call, args, count) {
+  let at = 0;
+  let used = 0;
+  for (let i = 0; i < count; i++) {
+    if (call(args[at]) !== undefined) used++;
+    if (++at === args.length) at = 0;
+  }
+  return used;
+}

@@ -1,0 +1,13 @@
+import { breakerClosed, breakerOpen } from './breaker.mjs';
+import { retry } from './retry.mjs';
+import { timeit } from './timeit.mjs';
+import { timeoutBusy, timeoutIdle } from './timeout.mjs';
+
+/** Every operation, in the order of the report. */
+export const operations = [timeit, retry, timeoutBusy, timeoutIdle, breakerClosed, breakerOpen];
+
+export function operationNamed(name) {
+  const found = operations.find((operation) => operation.name === name);
+  if (!found) throw new Error(`there is no operation ${name}`);
+  return found;
+}
