@@ -68,8 +68,8 @@ export class LastCalls implements Window {
     this.#ring[this.#next] = outcome;
     this.#next = this.#next + 1 === this.#ring.length ? 0 : this.#next + 1;
     if (this.#calls < this.#ring.length) this.#calls++;
-    // Nothing has become worse where a good call follows a good one.
-    if ((old | outcome) === 0) return false;
+    // Where a good call follows a good one nothing has become worse, unless there are enough calls for the first time.
+    if ((old | outcome) === 0 && this.#calls !== this.#rules.minCalls) return false;
     this.failures += (outcome & failedBit) - (old & failedBit);
     this.#slow += (outcome >> 1) - (old >> 1);
     return tripped(this.#calls, this.failures, this.#slow, this.#rules);
@@ -105,7 +105,7 @@ export class LastSeconds implements Window {
     const { slowAfter } = this.#rules;
     const slow = slowAfter !== undefined && latency >= slowAfter ? 1 : 0;
     const bucket = Math.floor(now / this.#width);
-    for (let stale = Math.max(this.#newest + 1, bucket - buckets + 1); stale <= bucket; stale++) this.#clear(stale % buckets);
+    for (let stale = Math.max(0, this.#newest + 1, bucket - buckets + 1); stale <= bucket; stale++) this.#clear(stale % buckets);
     this.#newest = Math.max(this.#newest, bucket);
     const i = bucket % buckets;
     (this.#calls[i] as number)++;
@@ -114,7 +114,8 @@ export class LastSeconds implements Window {
     this.#totalCalls++;
     this.failures += failed;
     this.#totalSlow += slow;
-    return (failed | slow) !== 0 && tripped(this.#totalCalls, this.failures, this.#totalSlow, this.#rules);
+    const enough = this.#totalCalls === this.#rules.minCalls;
+    return (enough || (failed | slow) !== 0) && tripped(this.#totalCalls, this.failures, this.#totalSlow, this.#rules);
   }
 
   #clear(i: number): void {

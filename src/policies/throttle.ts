@@ -77,7 +77,7 @@ export interface ThrottleOptions<A extends readonly unknown[] = readonly never[]
   /** @default 'fixed_window' */
   algorithm?: AlgorithmName;
   bucketSize?: number;
-  limits?: readonly LimitOptions<A>[];
+  limits?: readonly LimitOptions<NoInfer<A>>[];
 }
 
 type KeyMaker = (...args: unknown[]) => string;

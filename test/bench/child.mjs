@@ -15,18 +15,19 @@ async function guard() {
   }
 }
 
-async function callOf([candidate, { wrap, sync }]) {
+async function callOf([candidate, { wrap, sync }], args) {
   const call = await wrap(operation.work, operation.options);
-  return { name: candidate, call: operation.argument ? () => call(operation.argument()) : call, args: operation.args, sync };
+  return { name: candidate, call: operation.argument ? () => call(operation.argument()) : call, args, sync };
 }
 
 async function time() {
   const all = Object.entries(operation.candidates);
+  const { args } = operation;
   const [hand] = all;
   const rows = [];
   const group = async (candidates, rounds) => {
     const calls = [];
-    for (const candidate of candidates) calls.push(await callOf(candidate));
+    for (const candidate of candidates) calls.push(await callOf(candidate, args));
     const entries = await measure(calls, { rounds, sliceMs: operation.sliceMs ?? 25 });
     for (const entry of entries) {
       if (rows.some((row) => row.name === entry.name)) continue;
@@ -34,9 +35,9 @@ async function time() {
     }
   };
   await group(all.filter(([, { late }]) => !late), 15);
-  // Peers that leave much behind come last, with the hand-written call beside them once more.
+  // Peers that leave much behind come last, each alone with the hand-written call.
   const late = all.filter(([, made]) => made.late);
-  if (late.length > 0) await group([hand, ...late], 5);
+  for (const one of late) await group([hand, one], 5);
   return rows;
 }
 

@@ -5,6 +5,7 @@ const warmUpMs = 150;
 /** A call with a loop of its own, and how many of them make a slice. */
 class Entry {
   nsPerCall = [];
+  at = 0;
 
   constructor({ name, call, args, sync }, loops) {
     this.name = name;
@@ -20,13 +21,15 @@ class Entry {
     await turn();
     globalThis.gc({ type: 'minor' });
     const before = process.cpuUsage();
-    await this.run(this.call, this.args, this.count);
+    this.at = await this.run(this.call, this.args, this.count, this.at);
     const { user, system } = process.cpuUsage(before);
     return (user + system) / 1000;
   }
 
   /** Runs until the compiler has seen enough, and finds the count that takes `sliceMs`. */
   async warmUp(sliceMs) {
+    // Every key has been seen before the clock runs, more than once: stores treat a key that came back differently.
+    if (this.args.length > 1) await this.run(this.call, this.args, 3 * this.args.length, 0);
     let spent = 0;
     let wall = 0;
     while (spent < warmUpMs && wall < 4 * warmUpMs) {
