@@ -126,7 +126,7 @@ export const cacheResult = definePolicy({
     const early = (cached: Cached, now: number): boolean =>
       earlyBeta > 0 && now - cached.took * earlyBeta * Math.log(1 - random()) >= cached.freshUntil;
     const refresh = (space: CacheSpace, key: string, call: Call, next: Next): void => {
-      if (!space.loading(key)) load(space, key, call, next).catch((error: unknown) => events.emit('cacheFailed', call, { key, error }));
+      if (!space.loading(key, tags !== undefined)) load(space, key, call, next).catch((error: unknown) => events.emit('cacheFailed', call, { key, error }));
     };
 
     const found = (stored: unknown, now: number, space: CacheSpace, key: string, call: Call, next: Next): Promise<unknown> => {
@@ -144,7 +144,7 @@ export const cacheResult = definePolicy({
         }
       }
       events.key('cacheMiss', call, key);
-      const loading = shared(space.loading(key)?.promise ?? load(space, key, call, next));
+      const loading = shared(space.loading(key, tags !== undefined)?.promise ?? load(space, key, call, next));
       if (cached === undefined || now >= cached.freshUntil + staleIfErrorS) return loading;
       return loading.catch(() => {
         events.emit('cacheStale', call, { key, because: 'error' });
@@ -160,7 +160,7 @@ export const cacheResult = definePolicy({
         const now = clock.now();
         const stored = space.store.get(key, now);
         if (!(stored instanceof Promise)) return found(stored, now, space, key, call, next);
-        const loading = space.loading(key);
+        const loading = space.loading(key, tags !== undefined);
         if (loading) {
           events.key('cacheMiss', call, key);
           return shared(loading.promise);
@@ -169,7 +169,7 @@ export const cacheResult = definePolicy({
           (known) => found(known, now, space, key, call, next),
           (error: unknown) => {
             events.emit('cacheFailed', call, { key, error });
-            return shared(space.loading(key)?.promise ?? load(space, key, call, next));
+            return shared(space.loading(key, tags !== undefined)?.promise ?? load(space, key, call, next));
           },
         );
       },

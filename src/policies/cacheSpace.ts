@@ -17,6 +17,8 @@ export interface Cached {
 /** A load that is under way. Once `stale`, its result goes to those who asked before, and nowhere else. */
 export interface Load {
   stale: boolean;
+  /** The number of the last tag bump when it began. */
+  readonly since: number;
   promise: Promise<unknown>;
 }
 
@@ -46,15 +48,18 @@ export class CacheSpace {
     return cached.tags === undefined || this.#tags.untouched(cached.tags, cached.since) ? cached : undefined;
   }
 
-  loading(key: string): Load | undefined {
-    return this.#loads.size === 0 ? undefined : this.#loads.get(key);
+  /** The load under way, if who asks now may share it: not where the result will be `tagged` and a tag was bumped since it began. */
+  loading(key: string, tagged: boolean): Load | undefined {
+    const load = this.#loads.size === 0 ? undefined : this.#loads.get(key);
+    return load !== undefined && tagged && load.since !== this.#tags.latest ? undefined : load;
   }
 
   /** Runs a load, which everybody who asks for the key meanwhile shares, and keeps what `keep` says. */
   load(key: string, clock: Clock, run: () => Promise<unknown>, keep: (value: unknown) => Keep | undefined, failed: (error: unknown) => void): Load {
     const since = this.#tags.latest;
     const started = clock.monotonic();
-    const load: Load = { stale: false, promise: Promise.resolve() };
+    this.#forget(key);
+    const load: Load = { stale: false, since, promise: Promise.resolve() };
     const done = (): void => {
       if (this.#loads.get(key) === load) this.#loads.delete(key);
     };

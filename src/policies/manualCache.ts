@@ -3,7 +3,8 @@ import { toMs } from '../core/duration.js';
 import { encodeArgs } from '../core/encode.js';
 import { OptionsError } from '../core/errors.js';
 import type { Runtime } from '../core/policy.js';
-import { type CacheSpace, CacheSpaces, type Keep } from './cacheSpace.js';
+import type { Awaitable } from '../core/provider.js';
+import { type Cached, type CacheSpace, CacheSpaces, type Keep } from './cacheSpace.js';
 
 /** How long `premier.cache` keeps a value, and what it can be dropped by. */
 export interface CacheSetOptions {
@@ -35,7 +36,7 @@ export class ManualCache {
 
   /** The value, or `undefined`. */
   async get<T = unknown>(key: string): Promise<T | undefined> {
-    return (await this.#find(key))?.value as T | undefined;
+    return this.#checked(key, await this.#stored(key))?.value as T | undefined;
   }
 
   /** Keeps a value; a `wrap` that is loading that key does not write over it. */
@@ -53,11 +54,12 @@ export class ManualCache {
   /** The value, or what `load` brings, which is kept. Concurrent calls for a key load once; an error is kept by nobody. */
   async wrap<T>(key: string, load: () => T | Promise<T>, options: Duration | CacheSetOptions = {}): Promise<T> {
     const keep = keepOf(options);
-    const found = await this.#find(key);
+    const stored = this.#stored(key);
+    const found = this.#checked(key, stored instanceof Promise ? await stored : stored);
     if (found) return found.value as T;
     const encoded = keyOf(key);
     const loading =
-      this.#space.loading(encoded) ??
+      this.#space.loading(encoded, keep.tags !== undefined) ??
       this.#space.load(
         encoded,
         this.#runtime.clock,
@@ -75,10 +77,13 @@ export class ManualCache {
     return { hits, misses, stale, failures, hitRate: lookups === 0 ? 0 : (hits + stale) / lookups };
   }
 
-  async #find(key: string): Promise<{ readonly value: unknown } | undefined> {
-    const { clock, events } = this.#runtime;
-    const cached = this.#space.valid(await this.#space.store.get(keyOf(key), clock.now()));
-    events.key(cached ? 'cacheHit' : 'cacheMiss', this.#who, key);
+  #stored(key: string): Awaitable<unknown> {
+    return this.#space.store.get(keyOf(key), this.#runtime.clock.now());
+  }
+
+  #checked(key: string, stored: unknown): Cached | undefined {
+    const cached = this.#space.valid(stored);
+    this.#runtime.events.key(cached ? 'cacheHit' : 'cacheMiss', this.#who, key);
     return cached;
   }
 }

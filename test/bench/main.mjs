@@ -8,7 +8,7 @@ import { judge, memoryTable, operationTable, summary } from './report.mjs';
 
 const words = process.argv.slice(2).filter((word) => !word.startsWith('--'));
 const json = process.argv.includes('--json');
-const wanted = (name) => words.length === 0 || words.some((word) => name.includes(word));
+const wanted = (name) => words.length === 0 || words.some((word) => name.startsWith(word));
 
 /** Runs a script of ours in a process of its own; what it sends is its answer. */
 function run(script, ...args) {

@@ -173,7 +173,10 @@ describe('the bookshop', () => {
   test('shows a client nothing of an error that nobody foresaw', async (t) => {
     const shown = t.mock.method(console, 'error', () => undefined);
     const { premier } = impatient();
-    const supplierUrl = await listen(t, createServer((_request, response) => void response.end('<html>')));
+    const supplierUrl = await listen(
+      t,
+      createServer((_request, response) => void response.end('<html>')),
+    );
     const url = await listen(t, createServer(makeBookshop({ premier, supplierUrl })));
     const response = await fetch(`${url}/books/${isbn}`);
     assert.equal(response.status, 500);

@@ -31,8 +31,13 @@ export const answerErrors: ErrorRequestHandler = (error: Answerable, _request, r
   const status = error.statusCode ?? error.status ?? 500;
   const expose = error.expose ?? status < 500;
   if (!expose) console.error(error);
-  const body = expose ? { error: error.code ?? 'REQUEST_INVALID', message: error.message } : { error: 'INTERNAL', message: 'something went wrong here' };
-  response.status(status).set(error.headers ?? {}).json(body);
+  const body = expose
+    ? { error: error.code ?? 'REQUEST_INVALID', message: error.message }
+    : { error: 'INTERNAL', message: 'something went wrong here' };
+  response
+    .status(status)
+    .set(error.headers ?? {})
+    .json(body);
 };
 
 /** Refuses the methods that a route does not have. */

@@ -8,5 +8,5 @@ export function isbn13(given: unknown): string {
 }
 
 function checksum(digits: string): number {
-  return [...digits].reduce((sum, digit, i) => sum + Number(digit) * (i % 2 === 0 ? 1 : 3), 0);
+  return Array.from(digits, Number).reduce((sum, digit, i) => sum + digit * (i % 2 === 0 ? 1 : 3), 0);
 }

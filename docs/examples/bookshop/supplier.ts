@@ -34,7 +34,12 @@ export function makeSupplier(mood: () => Mood = moody()): Server {
     if (now === 'failing') return answer(response, 503);
     if (now === 'slow') await pause(response);
     if (response.destroyed) return;
-    if (request.method === 'PUT' && shelf === 'orders') return answer(response, orders.has(id) ? 200 : (orders.add(id), 201));
+    if (shelf === 'orders' && request.method === 'PUT') {
+      // An order that came before is no second one.
+      answer(response, orders.has(id) ? 200 : 201);
+      orders.add(id);
+      return;
+    }
     const book = shelf === 'books' ? books.find(({ isbn }) => isbn === id) : undefined;
     answer(response, book ? 200 : 404, book);
   });

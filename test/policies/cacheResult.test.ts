@@ -1,0 +1,469 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { KeyError, memory, OptionsError, Premier, type PremierOptions } from 'premier';
+import { FakeClock } from 'premier/testing';
+import { deferred, outcome } from '../support/doubles.js';
+
+const setUp = (options: PremierOptions = {}) => {
+  const clock = new FakeClock();
+  const premier = new Premier({ clock, random: () => 0.5, ...options });
+  return { clock, premier };
+};
+
+describe('cacheResult', () => {
+  test('runs once for a key, until it expires', async () => {
+    const { clock, premier } = setUp();
+    let runs = 0;
+    const load = premier.cacheResult({ expireS: 10 })(async function load(id: string) {
+      return `${id}${++runs}`;
+    });
+    assert.deepEqual([await load('a'), await load('a'), await load('b')], ['a1', 'a1', 'b2']);
+    await clock.advance('9999ms');
+    assert.equal(await load('a'), 'a1');
+    await clock.advance('1ms');
+    assert.equal(await load('a'), 'a3');
+    assert.deepEqual(premier.cache.stats(), { hits: 2, misses: 3, stale: 0, failures: 0, hitRate: 0.4 });
+  });
+
+  test('null, undefined, 0, false and the empty text are kept', async () => {
+    const { premier } = setUp();
+    for (const value of [null, undefined, 0, false, '']) {
+      let runs = 0;
+      const load = premier.cacheResult({ name: String(value) || 'empty' })(async () => {
+        runs++;
+        return value;
+      });
+      await load();
+      assert.equal(await load(), value);
+      assert.equal(runs, 1);
+    }
+  });
+
+  test('a hundred callers of a cold key run it once; an error reaches them all and is not kept', async () => {
+    const { premier } = setUp();
+    let runs = 0;
+    const gate = deferred<string>();
+    const load = premier.cacheResult()(async function load(_id: string) {
+      runs++;
+      return gate.promise;
+    });
+    const failing = Array.from({ length: 100 }, () => outcome(load('a')));
+    gate.reject(new Error('no'));
+    const errors = new Set((await Promise.all(failing)).map(({ error }) => error));
+    assert.deepEqual([errors.size, runs], [1, 1]);
+    await outcome(load('a'));
+    assert.equal(runs, 2);
+  });
+
+  test('a stale value is served while one refresh runs', async () => {
+    const { clock, premier } = setUp();
+    let runs = 0;
+    let gate = deferred<void>();
+    const load = premier.cacheResult({ expireS: 10, staleS: 5 })(async function load() {
+      const run = ++runs;
+      if (run > 1) await gate.promise;
+      return run;
+    });
+    await load();
+    await clock.advance(12);
+    assert.deepEqual(await Promise.all([load(), load(), load()]), [1, 1, 1]);
+    assert.equal(runs, 2);
+    gate.resolve();
+    await clock.advance(0);
+    assert.equal(await load(), 2);
+    await clock.advance(15);
+    gate = deferred();
+    const fresh = load();
+    gate.resolve();
+    assert.equal(await fresh, 3, 'after staleS the caller waits');
+  });
+
+  test('a refresh that fails in the background is told, and nobody’s unhandled rejection', async () => {
+    const { clock, premier } = setUp();
+    const told: unknown[] = [];
+    premier.on('cacheFailed', ({ error }) => told.push((error as Error).message));
+    let works = true;
+    const load = premier.cacheResult({ expireS: 10, staleS: 50 })(async function load() {
+      if (!works) throw new Error('no');
+      return 'old';
+    });
+    await load();
+    works = false;
+    await clock.advance(20);
+    assert.equal(await load(), 'old');
+    await clock.advance(0);
+    assert.deepEqual(told, ['no']);
+  });
+
+  test('an expired value is served when loading fails, for staleIfErrorS', async () => {
+    const { clock, premier } = setUp();
+    let works = true;
+    const load = premier.cacheResult({ expireS: 10, staleIfErrorS: 100 })(async function load() {
+      if (!works) throw new Error('no');
+      return 'old';
+    });
+    await load();
+    works = false;
+    await clock.advance(109);
+    assert.equal(await load(), 'old');
+    await clock.advance(1);
+    assert.equal(((await outcome(load())).error as Error).message, 'no');
+  });
+
+  test('jitter shortens a life by at most its share', async () => {
+    const { clock, premier } = setUp();
+    let runs = 0;
+    const load = premier.cacheResult({ expireS: 10, jitter: 0.2 })(async function load() {
+      return ++runs;
+    });
+    await load();
+    await clock.advance('8999ms');
+    assert.equal(await load(), 1);
+    await clock.advance('1ms');
+    assert.equal(await load(), 2, '10 s less half of a fifth, by a random number of 0.5');
+  });
+
+  test('earlyBeta refreshes before the end, the sooner the longer loading took', async () => {
+    const { clock, premier } = setUp();
+    let runs = 0;
+    const load = premier.cacheResult({ expireS: 100, earlyBeta: 1 })(async function load() {
+      runs++;
+      await new Promise<void>((resolve) => void clock.setTimer(resolve, 10_000));
+      return runs;
+    });
+    const first = load();
+    await clock.advance(10);
+    await first;
+    await clock.advance(93);
+    await load();
+    assert.equal(runs, 1, 'more than 10 s × ln 2 before the end');
+    await clock.advance(1);
+    assert.equal(await load(), 1);
+    assert.equal(runs, 2, 'less than that: a refresh runs beside');
+  });
+
+  test('shouldCache, bypass and what they throw', async () => {
+    const { premier } = setUp();
+    let runs = 0;
+    const count = async (_how: string) => ++runs;
+    const picky = premier.cacheResult({ shouldCache: (n: number) => n > 1, name: 'picky' })(count);
+    await picky('a');
+    assert.deepEqual([await picky('a'), await picky('a')], [2, 2]);
+    const passing = premier.cacheResult({ bypass: (how: string) => how === 'fresh', name: 'passing' })(count);
+    assert.deepEqual([await passing('fresh'), await passing('fresh')], [3, 4]);
+    const throwing = () => {
+      throw new Error('mine');
+    };
+    const broken = premier.cacheResult({ bypass: throwing, name: 'broken' })(count);
+    assert.deepEqual([await broken('a'), await broken('a')], [5, 6]);
+    const unsure = premier.cacheResult({ shouldCache: throwing, tags: throwing, name: 'unsure' })(count);
+    assert.deepEqual([await unsure('a'), await unsure('a')], [7, 8]);
+    const untagged = premier.cacheResult({ tags: throwing, name: 'untagged' })(count);
+    assert.deepEqual([await untagged('a'), await untagged('a')], [9, 10], 'what could not be dropped by its tags is not kept');
+  });
+
+  test('clone gives each caller its own', async () => {
+    const { premier } = setUp();
+    const load = premier.cacheResult({ clone: true })(async function load() {
+      return { items: [1] };
+    });
+    const [one, two] = await Promise.all([load(), load()]);
+    one.items.push(2);
+    assert.deepEqual([two, await load()], [{ items: [1] }, { items: [1] }]);
+  });
+
+  test('a result that cannot be cloned fails the call, and says why', async () => {
+    const { premier } = setUp();
+    const load = premier.cacheResult({ clone: true })(async function load() {
+      return () => 1;
+    });
+    assert.equal(((await outcome(load())).error as Error).name, 'DataCloneError');
+  });
+
+  test('a key function gets the arguments and `this`, and returns a text or parts', async () => {
+    const { premier } = setUp();
+    class Repository {
+      runs = 0;
+      constructor(readonly tenant: string) {}
+      @premier.cacheResult({
+        scope: 'class',
+        cacheKey(this: Repository, request: { id: string }) {
+          return [this.tenant, request.id];
+        },
+      })
+      async find(_request: { id: string; trace: () => void }): Promise<string> {
+        this.runs++;
+        return this.tenant;
+      }
+    }
+    const [a, b] = [new Repository('a'), new Repository('b')];
+    const request = { id: '1', trace: () => undefined };
+    assert.deepEqual([await a.find(request), await a.find(request), await b.find(request)], ['a', 'a', 'b']);
+    assert.deepEqual([a.runs, b.runs], [1, 1]);
+  });
+
+  test('a text as key is one key for all calls; a key function that throws or returns nothing is a KeyError', async () => {
+    const { premier } = setUp();
+    const same = premier.cacheResult({ cacheKey: 'the key' })(async function same(n: number) {
+      return n;
+    });
+    assert.deepEqual([await same(1), await same(2)], [1, 1]);
+    for (const cacheKey of [() => undefined as unknown as string, () => (undefined as unknown as { id: string }).id]) {
+      const load = premier.cacheResult({ cacheKey, name: 'load' })(async () => 1);
+      assert.ok((await outcome(load())).error instanceof KeyError);
+    }
+  });
+
+  test('arguments that have no key are a KeyError that names the path, and never a shared key', async () => {
+    const { premier } = setUp();
+    const load = premier.cacheResult()(async function load(..._args: unknown[]) {
+      return 1;
+    });
+    const { error } = await outcome(load('x', { user: { conn: () => undefined } }));
+    assert.ok(error instanceof KeyError);
+    assert.equal(error.path, 'args[1].user.conn');
+  });
+
+  test('a second instance is refused until somebody says whose cache it is', async () => {
+    const { premier } = setUp();
+    class Unsaid {
+      constructor(readonly tenant: string) {}
+      @premier.cacheResult()
+      async find(): Promise<string> {
+        return this.tenant;
+      }
+    }
+    const [a, b] = [new Unsaid('a'), new Unsaid('b')];
+    assert.deepEqual([await a.find(), await a.find()], ['a', 'a']);
+    const { error } = await outcome(b.find());
+    assert.ok(error instanceof OptionsError);
+    assert.match(error.message, /Unsaid\.find.*scope: 'class'/s);
+
+    class Said {
+      constructor(readonly tenant: string) {}
+      @premier.cacheResult({ scope: 'class' })
+      async shared(): Promise<string> {
+        return this.tenant;
+      }
+      @premier.cacheResult({ scope: 'instance' })
+      async own(): Promise<string> {
+        return this.tenant;
+      }
+      @premier.cacheResult({ scope: (self: { tenant: string }) => self.tenant })
+      async tenants(): Promise<object> {
+        return {};
+      }
+    }
+    const [c, d, alsoC] = [new Said('c'), new Said('d'), new Said('c')];
+    assert.deepEqual([await c.shared(), await d.shared()], ['c', 'c']);
+    assert.deepEqual([await c.own(), await d.own()], ['c', 'd']);
+    assert.equal(await c.tenants(), await alsoC.tenants());
+    assert.notEqual(await c.tenants(), await d.tenants());
+  });
+
+  test('a whole Premier can say that classes share', async () => {
+    const { premier } = setUp({ scope: 'class' });
+    class Service {
+      @premier.cacheResult()
+      async find(): Promise<Service> {
+        return this;
+      }
+    }
+    assert.equal(await new Service().find(), await new Service().find());
+  });
+
+  test('a subclass has a cache of its own', async () => {
+    const { premier } = setUp();
+    class Base {
+      @premier.cacheResult()
+      async kind(): Promise<string> {
+        return this.constructor.name;
+      }
+    }
+    class Derived extends Base {}
+    assert.deepEqual([await new Base().kind(), await new Derived().kind()], ['Base', 'Derived']);
+  });
+
+  test('a wrapped function is the same function on whatever it is called', async () => {
+    const { clock, premier } = setUp();
+    let runs = 0;
+    const load = premier.cacheResult()(async function load() {
+      return ++runs;
+    });
+    const [one, two] = [{ load }, { load }];
+    assert.deepEqual([await one.load(), await two.load(), await load.call(clock)], [1, 1, 1]);
+  });
+
+  describe('what is dropped does not come back', () => {
+    const loading = () => {
+      const { clock, premier } = setUp();
+      const gates: ReturnType<typeof deferred<string>>[] = [];
+      const load = premier.cacheResult({ cacheKey: (id: string) => id, tags: (_result: string, id: string) => [`tag ${id}`] })(function load(
+        _id: string,
+      ): Promise<string> {
+        const gate = deferred<string>();
+        gates.push(gate);
+        return gate.promise;
+      });
+      const evict = premier.cacheEvict({ keys: (_result, id: string) => [id] })(async function evict(id: string) {
+        return id;
+      });
+      const evictTag = premier.cacheEvict({ tags: (_result, id: string) => [`tag ${id}`] })(async function evictTag(id: string) {
+        return id;
+      });
+      return { clock, premier, gates, load, evict, evictTag };
+    };
+    type Scene = ReturnType<typeof loading>;
+    for (const [name, drop] of [
+      ['invalidate with arguments', ({ premier, load }: Scene) => premier.invalidate(load, ['a'])],
+      ['invalidate without', ({ premier, load }: Scene) => premier.invalidate(load)],
+      ['invalidateTags', ({ premier }: Scene) => premier.invalidateTags('tag a')],
+      ['clearCache', ({ premier }: Scene) => premier.clearCache()],
+      ['cacheEvict by key', ({ evict }: Scene) => evict('a')],
+      ['cacheEvict by tag', ({ evictTag }: Scene) => evictTag('a')],
+    ] as const) {
+      test(`${name}: a kept value is gone`, async () => {
+        const scene = loading();
+        const first = scene.load('a');
+        scene.gates[0]?.resolve('old');
+        await first;
+        await drop(scene);
+        const second = scene.load('a');
+        scene.gates[1]?.resolve('new');
+        assert.equal(await second, 'new');
+        assert.equal(await scene.load('a'), 'new');
+        assert.equal(scene.gates.length, 2);
+      });
+
+      test(`${name}: a load that began before is not kept, and who asks after starts a new one`, async () => {
+        const scene = loading();
+        const before = scene.load('a');
+        await drop(scene);
+        const after = scene.load('a');
+        assert.equal(scene.gates.length, 2, 'a new load');
+        scene.gates[1]?.resolve('new');
+        assert.equal(await after, 'new');
+        scene.gates[0]?.resolve('old');
+        assert.equal(await before, 'old', 'who asked before gets what was loaded for it');
+        assert.equal(await scene.load('a'), 'new');
+      });
+    }
+
+    test('an explicit set wins over a load that began before', async () => {
+      const { premier } = setUp();
+      const gate = deferred<string>();
+      const loaded = premier.cache.wrap('k', () => gate.promise);
+      await Promise.resolve();
+      await premier.cache.set('k', 'set');
+      gate.resolve('loaded');
+      assert.equal(await loaded, 'loaded');
+      assert.equal(await premier.cache.get('k'), 'set');
+    });
+
+    test('other keys, other tags and other keyspaces stay', async () => {
+      const clock = new FakeClock();
+      const provider = memory({ clock });
+      const cached = (keyspace: string) => {
+        const premier = new Premier({ clock, provider, keyspace });
+        let runs = 0;
+        const load = premier.cacheResult({ tags: (_n: number, id: string) => [id] })(async function load(_id: string) {
+          return ++runs;
+        });
+        return { premier, load };
+      };
+      const [app, app2] = [cached('app'), cached('app2')];
+      for (const { load } of [app, app2]) for (const id of ['a', 'b']) await load(id);
+      await app.premier.invalidateTags('a');
+      assert.deepEqual([await app.load('a'), await app.load('b'), await app2.load('a')], [3, 2, 1]);
+      await app.premier.clearCache();
+      assert.deepEqual([await app.load('a'), await app.load('b'), await app2.load('b')], [4, 5, 2]);
+      await app2.premier.invalidate(app2.load, ['a']);
+      assert.deepEqual([await app2.load('a'), await app2.load('b')], [3, 2]);
+    });
+
+    test('cacheEvict leaves everything when the call failed, and when its callback throws', async () => {
+      const { premier } = setUp();
+      let runs = 0;
+      const load = premier.cacheResult({ cacheKey: 'k' })(async function load() {
+        return ++runs;
+      });
+      await load();
+      const failing = premier.cacheEvict({ keys: ['k'] })(async function failing() {
+        throw new Error('no');
+      });
+      await outcome(failing());
+      const throwing = premier.cacheEvict({
+        keys: () => {
+          throw new Error('mine');
+        },
+      })(async function throwing() {
+        return 'done';
+      });
+      assert.equal(await throwing(), 'done');
+      assert.equal(await load(), 1);
+      assert.equal(await premier.cacheEvict({ keys: ['k'] })(async () => 'dropped')(), 'dropped');
+      assert.equal(await load(), 2);
+    });
+
+    test('invalidate by object and method drops what that object’s class keeps', async () => {
+      const { premier } = setUp();
+      class Repository {
+        runs = 0;
+        @premier.cacheResult({ scope: 'instance' })
+        async find(_id: string): Promise<number> {
+          return ++this.runs;
+        }
+      }
+      const [a, b] = [new Repository(), new Repository()];
+      for (const one of [a, b]) await one.find('x');
+      await premier.invalidate(a, 'find', ['x']);
+      assert.deepEqual([await a.find('x'), await b.find('x')], [2, 1]);
+      await assert.rejects(premier.invalidate(a, 'toString'), OptionsError);
+    });
+  });
+
+  test('premier.cache keeps by hand: get, set, delete, wrap, expiry and tags', async () => {
+    const { clock, premier } = setUp();
+    const { cache } = premier;
+    assert.equal(await cache.get('k'), undefined);
+    await cache.set('k', 1, { expireS: 10, tags: ['t'] });
+    assert.equal(await cache.get('k'), 1);
+    await clock.advance(10);
+    assert.equal(await cache.get('k'), undefined);
+    await cache.set('k', 2, '1m');
+    assert.deepEqual([await cache.delete('k'), await cache.delete('k')], [true, false]);
+    let loads = 0;
+    const load = () => ++loads;
+    assert.deepEqual(await Promise.all([cache.wrap('w', load), cache.wrap('w', load)]), [1, 1]);
+    await cache.set('tagged', 3, { tags: ['t'] });
+    await premier.invalidateTags('t');
+    assert.equal(await cache.get('tagged'), undefined);
+    assert.equal(await cache.wrap('w', load), 1);
+    await assert.rejects(cache.get(7 as never), OptionsError);
+    await assert.rejects(cache.set('k', 1, 'soon' as never), OptionsError);
+  });
+
+  test('the memory provider is bounded by entries and by bytes', async () => {
+    const clock = new FakeClock();
+    for (const provider of [memory({ clock, maxEntries: 50 }), memory({ clock, maxBytes: 20_000 })]) {
+      const premier = new Premier({ clock, provider });
+      let runs = 0;
+      const load = premier.cacheResult()(async function load(n: number) {
+        runs++;
+        return 'x'.repeat(100) + n;
+      });
+      for (let i = 0; i < 1000; i++) await load(i);
+      assert.equal(runs, 1000);
+      await load(999);
+      assert.equal(runs, 1000, 'the newest is there');
+      await load(0);
+      assert.equal(runs, 1001, 'the oldest is not');
+    }
+  });
+
+  for (const options of [{ staleS: 5 }, { expireS: 0 }, { expireS: '5' }, { jitter: 2 }, { scope: 'tenant' }, { ttl: 5 }]) {
+    test(`wrong options are refused when decorating: ${JSON.stringify(options)}`, () => {
+      assert.throws(() => new Premier().cacheResult(options as never), OptionsError);
+    });
+  }
+});
