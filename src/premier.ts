@@ -1,6 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { Call } from './core/call.js';
-import { type Callable, currentSignal, type Site, useAsyncContext } from './core/call.js';
+import { type Call, currentSignal, useAsyncContext } from './core/call.js';
 import { type Clock, systemClock } from './core/clock.js';
 import { type AnyDecorator, type Decorator, decorator, describe, policiesIn, type PolicyDescription, siteOf } from './core/decorate.js';
 import type { Duration } from './core/duration.js';
@@ -8,15 +7,16 @@ import { OptionsError } from './core/errors.js';
 import { type EventName, eventNames, Events, type Listener } from './core/events.js';
 import { prefixOf } from './core/keyspace.js';
 import { flag, fn, logger as loggerField, type Logger, oneOf, schema, text, value, withDefault } from './core/options.js';
-import { configure, type PolicyDefinition, type Registry, type Runtime } from './core/policy.js';
+import { configure, type PolicyDefinition, type Runtime } from './core/policy.js';
 import type { Provider } from './core/provider.js';
+import { Names, States } from './core/registry.js';
 import { type Breakers, breakersOf } from './policies/breakers.js';
-import { ResultCache } from './policies/cacheResult.js';
 import { CacheSpaces } from './policies/cacheSpace.js';
 import type { CircuitInfo } from './policies/circuit.js';
 import * as policies from './policies/index.js';
 import { type CacheStats, ManualCache } from './policies/manualCache.js';
 import { namedLimiter, type NamedLimiter, type NamedLimiterOptions } from './policies/namedLimiter.js';
+import { ResultCache } from './policies/resultCache.js';
 import { memory } from './providers/memory.js';
 
 /** Options of `new Premier()`. */
@@ -287,40 +287,4 @@ export function timeoutOptions(
 /** Several policies as one, the first outermost. Throws `OptionsError` for what is no policy. */
 export function pipe(...made: readonly AnyDecorator[]): Decorator<Async> {
   return decorator(...made.flatMap((one) => policiesIn(one, 'pipe')));
-}
-
-class States implements Registry {
-  readonly #kinds = new Map<string, Map<string, unknown>>();
-
-  get<T>(kind: string, name: string, make: () => T): T {
-    const states = this.all<T>(kind);
-    let state = states.get(name);
-    if (state === undefined) states.set(name, (state = make()));
-    return state;
-  }
-
-  all<T>(kind: string): Map<string, T> {
-    let states = this.#kinds.get(kind);
-    if (!states) this.#kinds.set(kind, (states = new Map()));
-    return states as Map<string, T>;
-  }
-}
-
-/** Which function has which name, for each policy that keeps state under it. */
-class Names {
-  readonly #owners = new Map<string, { readonly fn: Callable; readonly explicit: boolean }>();
-
-  claim(policy: string, name: string, site: Site, explicit: boolean): void {
-    const key = `${policy} ${name}`;
-    const owner = this.#owners.get(key);
-    if (owner === undefined) {
-      this.#owners.set(key, { fn: site.fn, explicit });
-      return;
-    }
-    if (owner.fn === site.fn || (owner.explicit && explicit)) return;
-    throw new OptionsError(
-      `${policy}: two functions are named '${name}', and would share their state; pass { name: '…' } to one of them ` +
-        `(or the same name to both, to share on purpose)`,
-    );
-  }
 }

@@ -1,12 +1,10 @@
 import type { Call } from '../core/call.js';
 import type { Duration } from '../core/duration.js';
-import { encodeArgs } from '../core/encode.js';
-import { KeyError, OptionsError } from '../core/errors.js';
-import { ByName } from '../core/identity.js';
-import { prefixOf } from '../core/keyspace.js';
+import { OptionsError } from '../core/errors.js';
 import { duration, either, flag, fn, number, oneOf, schema, text, withDefault } from '../core/options.js';
-import { type Around, definePolicy, type Next, type Runtime } from '../core/policy.js';
-import { type Cached, CacheSpace, CacheSpaces, type Keep } from './cacheSpace.js';
+import { type Around, definePolicy, type Next } from '../core/policy.js';
+import type { Cached, CacheSpace, Keep } from './cacheSpace.js';
+import { ResultCache } from './resultCache.js';
 
 /** Options of `cacheResult`. */
 export interface CacheResultOptions<A extends readonly unknown[] = readonly never[], R = unknown, This = never> {
@@ -113,7 +111,7 @@ export const cacheResult = definePolicy({
           return undefined;
         }
         const expire = expireS === undefined || jitter === 0 ? expireS : expireS * (1 - jitter * random());
-        return { expire, grace, tags: tags?.apply(call.self, [result, ...call.args]) };
+        return { expire, grace, tags: tags && tagList(tags.apply(call.self, [result, ...call.args])) };
       };
     const load = (space: CacheSpace, key: string, call: Call, next: Next): Promise<unknown> => {
       // What several callers wait for does not end with one of them.
@@ -177,124 +175,8 @@ export const cacheResult = definePolicy({
   },
 });
 
-interface Naming {
-  readonly cacheKey: string | ((...args: unknown[]) => unknown) | undefined;
-  readonly scope: 'class' | 'instance' | ((self: unknown) => string) | undefined;
-  readonly name: string | undefined;
-}
-
-/** Where the results of one function are kept, and under which keys. */
-export class ResultCache {
-  static readonly #ofFunction = new WeakMap<object, Set<ResultCache>>();
-  readonly runtime: Runtime;
-  readonly #naming: Naming;
-  readonly #places: ByName<{ readonly name: string; readonly space: CacheSpace; readonly callers: Callers }>;
-  readonly #byInstance = new WeakMap<object, number>();
-  readonly #isMethod: boolean;
-  #instances = 0;
-
-  constructor(naming: Naming, runtime: Runtime, place: ConstructorParameters<typeof ByName>[2]) {
-    this.#naming = naming;
-    this.runtime = runtime;
-    this.#isMethod = place.site.form === 'method';
-    this.#places = new ByName(runtime, 'cacheResult', place, naming.name, (name) => ({
-      name,
-      space: CacheSpaces.of(runtime.provider).open(runtime.keyspace, name),
-      callers: new Callers(name),
-    }));
-  }
-
-  /** Makes a function's caches known to `invalidate`. */
-  static register(fn: object, cache: ResultCache): void {
-    const caches = ResultCache.#ofFunction.get(fn) ?? new Set();
-    ResultCache.#ofFunction.set(fn, caches.add(cache));
-  }
-
-  /** The caches of a function in one Premier. */
-  static of(fn: object, runtime: Runtime): ResultCache[] {
-    return [...(ResultCache.#ofFunction.get(fn) ?? [])].filter((cache) => cache.runtime === runtime);
-  }
-
-  /** The space for a call. Throws `OptionsError` when a second instance calls and nothing says whose cache it is. */
-  space(call: Call): CacheSpace {
-    const { space, callers } = this.#places.of(call);
-    const { self } = call;
-    const scope = this.#naming.scope ?? this.runtime.scope;
-    if (scope === undefined && typeof self === 'object' && self !== null) callers.admit(self, this.#isMethod, call.site.method);
-    return space;
-  }
-
-  key(self: unknown, args: readonly unknown[]): string {
-    const { cacheKey } = this.#naming;
-    const key = cacheKey === undefined ? encodeArgs(args) : this.#customKey(cacheKey, self, args);
-    const scope = this.#naming.scope ?? this.runtime.scope;
-    if (scope === undefined || scope === 'class' || self === undefined || self === null) return key;
-    const whose = scope === 'instance' ? String(this.#instance(self)) : this.#scopeOf(scope, self);
-    return `(${whose.length}@${whose}${key}`;
-  }
-
-  #customKey(cacheKey: string | ((...args: unknown[]) => unknown), self: unknown, args: readonly unknown[]): string {
-    if (typeof cacheKey === 'string') return encodeArgs([cacheKey]);
-    let made: unknown;
-    try {
-      made = cacheKey.apply(self, args as unknown[]);
-    } catch (cause) {
-      throw new KeyError(`cacheResult: the cacheKey function threw: ${String(cause)}`, 'cacheKey()', { cause });
-    }
-    if (typeof made === 'string') return encodeArgs([made]);
-    if (Array.isArray(made)) return encodeArgs([made]);
-    throw new KeyError(`cacheResult: the cacheKey function must return a text or a list of parts (got ${typeof made})`, 'cacheKey()');
-  }
-
-  #scopeOf(scope: (self: unknown) => string, self: unknown): string {
-    const whose: unknown = scope(self);
-    if (typeof whose === 'string') return whose;
-    throw new KeyError(`cacheResult: the scope function must return a text (got ${typeof whose})`, 'scope()');
-  }
-
-  #instance(self: unknown): number {
-    const known = this.#byInstance.get(self as object);
-    if (known !== undefined) return known;
-    this.#byInstance.set(self as object, ++this.#instances);
-    return this.#instances;
-  }
-
-  /** Drops what is kept for those arguments, or all of it. Without `self`, under every class that has called. */
-  async drop(self: unknown, args: readonly unknown[] | undefined): Promise<void> {
-    const places = self === undefined ? [...this.#places.all()] : [this.#places.for(self)];
-    for (const { name, space } of places) {
-      if (args) await space.drop(this.key(self, args));
-      else await CacheSpaces.of(this.runtime.provider).clear(prefixOf(this.runtime.keyspace, 'cacheResult', name));
-    }
-  }
-}
-
-/** Which instance calls: arguments alone do not tell instances apart, and no tenant may ever get another's value. */
-class Callers {
-  readonly #name: string;
-  #first: WeakRef<object> | undefined;
-  readonly #others = new WeakSet();
-
-  constructor(name: string) {
-    this.#name = name;
-  }
-
-  admit(self: object, isMethod: boolean, method: string): void {
-    if (this.#first?.deref() === self || this.#others.has(self)) return;
-    // A plain function does not become a method by being called on something, unless a prototype carries it.
-    if (!isMethod && !inherits(self, method)) return void this.#others.add(self);
-    if (this.#first === undefined) {
-      this.#first = new WeakRef(self);
-      return;
-    }
-    throw new OptionsError(
-      `cacheResult: a second instance calls ${this.#name}, and its arguments do not tell the instances apart; say whose cache it is: ` +
-        `{ scope: 'class' } for one in common, { scope: 'instance' } for one each, or { scope: (self) => … }`,
-    );
-  }
-}
-
-function inherits(self: object, method: string): boolean {
-  const prototype = Object.getPrototypeOf(self) as object | null;
-  return prototype !== null && prototype !== Object.prototype && method in prototype;
+/** What `tags` returned: without its tags a result could never be dropped by them, so anything but texts keeps it out of the cache. */
+function tagList(tags: unknown): readonly string[] {
+  if (Array.isArray(tags) && tags.every((tag) => typeof tag === 'string')) return tags;
+  throw new OptionsError('cacheResult: what "tags" returns must be a list of texts');
 }

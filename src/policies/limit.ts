@@ -1,4 +1,5 @@
 import { algorithms, type AlgorithmName, type Quota } from '../algorithms/index.js';
+import { OptionsError } from '../core/errors.js';
 import type { Awaitable, Step, Store, Verdict } from '../core/provider.js';
 
 /** One limit: an algorithm with its numbers. Times in milliseconds. */
@@ -7,6 +8,25 @@ export interface LimitRule {
   readonly quota: number;
   readonly duration: number;
   readonly capacity: number;
+}
+
+/** Checks numbers that only fit together: the algorithms calculate in whole numbers below 2^53. */
+export function limitRule(
+  policy: string,
+  algorithm: AlgorithmName,
+  options: { readonly quota: number; readonly duration: number; readonly burst?: number | undefined; readonly bucketSize?: number | undefined },
+): LimitRule {
+  const { quota, burst, bucketSize } = options;
+  const rounded = Math.max(1, Math.round(options.duration));
+  if (burst !== undefined && algorithm !== 'token_bucket') throw new OptionsError(`${policy}: option "burst" belongs to a token bucket`);
+  if (bucketSize !== undefined && algorithm !== 'leaky_bucket') {
+    throw new OptionsError(`${policy}: option "bucketSize" belongs to a leaky bucket`);
+  }
+  const capacity = burst ?? bucketSize ?? quota;
+  if (2 * capacity * rounded > Number.MAX_SAFE_INTEGER) {
+    throw new OptionsError(`${policy}: a quota of ${capacity} over ${rounded} ms is beyond exact arithmetic; use a shorter duration`);
+  }
+  return { algorithm, quota, duration: rounded, capacity };
 }
 
 /** Where a limit applies: its key below the limiter's prefix. */

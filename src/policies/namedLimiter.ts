@@ -5,8 +5,7 @@ import { prefixOf } from '../core/keyspace.js';
 import { duration, integer, oneOf, required, schema, text, withDefault } from '../core/options.js';
 import type { Runtime } from '../core/policy.js';
 import { openStore, type Verdict } from '../core/provider.js';
-import { quotaOf } from './limit.js';
-import { limitRule } from './throttle.js';
+import { limitRule, quotaOf } from './limit.js';
 
 /** Options of `premier.limiter`. */
 export interface NamedLimiterOptions {

@@ -1,0 +1,151 @@
+import { algorithms, type QuotaAlgorithm } from '../algorithms/index.js';
+import type { Call } from '../core/call.js';
+import { encodeArgs } from '../core/encode.js';
+import { KeyError, OptionsError, quotaExceeds } from '../core/errors.js';
+import { ByName } from '../core/identity.js';
+import { prefixOf } from '../core/keyspace.js';
+import type { Around, Next, Place, Runtime } from '../core/policy.js';
+import { type Awaitable, openStore, type Store } from '../core/provider.js';
+import { type Keyed, type LimitRule, quotaOf, type Ruling, spendAll } from './limit.js';
+import { Line } from './line.js';
+import { Turns } from './turns.js';
+
+/** A limiter's key function, its arguments' types forgotten. */
+export type KeyMaker = (...args: unknown[]) => string;
+
+/** A limit with the key function it is spent under. */
+export interface KeyedRule extends LimitRule {
+  readonly keymaker: KeyMaker | undefined;
+}
+
+/** What a limiter does, whatever options it came from. */
+export interface Plan {
+  readonly rules: readonly KeyedRule[];
+  readonly name: string | undefined;
+  readonly cost: number | ((...args: unknown[]) => number);
+  readonly wait: boolean;
+  readonly maxWait: number;
+}
+
+/** Refuses or delays calls over a limit. A refused call costs nothing. */
+export class Limiter implements Around {
+  readonly #plan: Plan;
+  readonly #runtime: Runtime;
+  readonly #stores: ByName<Store>;
+  readonly #turns = new Map<string, Turns>();
+  readonly #lines = new Map<string, Line>();
+  readonly #only: (KeyedRule & { readonly step: QuotaAlgorithm; readonly one: ReturnType<typeof quotaOf> }) | undefined;
+
+  constructor(policy: string, plan: Plan, runtime: Runtime, place: Place) {
+    this.#plan = plan;
+    this.#runtime = runtime;
+    this.#stores = new ByName(runtime, policy, place, plan.name, (name) =>
+      openStore(runtime.provider, prefixOf(runtime.keyspace, 'throttle', `${policy}/${name}`)),
+    );
+    const [rule] = plan.rules;
+    if (plan.rules.length === 1 && rule) this.#only = { ...rule, step: algorithms[rule.algorithm], one: quotaOf(rule, 1) };
+  }
+
+  run(call: Call, next: Next): Promise<unknown> {
+    const only = this.#only;
+    // Two fast ways through, which are most calls: one limit, a fixed cost.
+    if (only === undefined || this.#plan.cost !== 1 || this.#lines.size > 0) return this.#general(call, next);
+    const key = only.keymaker === undefined ? '' : keyOf(only.keymaker, call);
+    const verdict = this.#stores.of(call).step(key, only.step, only.one);
+    if (verdict instanceof Promise) return verdict.then((known) => this.#ruled({ verdict: known, keyed: { rule: only, key } }, call, next, 1));
+    if (verdict.allowed && verdict.delay === 0) return next(call);
+    return this.#ruled({ verdict, keyed: { rule: only, key } }, call, next, 1);
+  }
+
+  #general(call: Call, next: Next): Promise<unknown> {
+    const cost = this.#cost(call);
+    const all = this.#plan.rules.map((rule, i): Keyed => {
+      const key = rule.keymaker === undefined ? '' : keyOf(rule.keymaker, call);
+      return { rule, key: this.#only ? key : `${i}:${key}` };
+    });
+    const line = this.#lines.get(lineKey(call, all));
+    if (line) return this.#queue(call, next, all, cost);
+    const ruling = this.#spend(call, all, cost);
+    return ruling instanceof Promise
+      ? ruling.then((known) => this.#ruled(known, call, next, cost, all))
+      : this.#ruled(ruling, call, next, cost, all);
+  }
+
+  #spend(call: Call, all: readonly Keyed[], cost: number): Awaitable<Ruling> {
+    const store = this.#stores.of(call);
+    const [only] = all;
+    if (all.length > 1 || only === undefined) return spendAll(store, all, cost);
+    const verdict = store.step(only.key, algorithms[only.rule.algorithm], quotaOf(only.rule, cost));
+    return verdict instanceof Promise ? verdict.then((known) => ({ verdict: known, keyed: only })) : { verdict, keyed: only };
+  }
+
+  #ruled(ruling: Ruling, call: Call, next: Next, cost: number, all: readonly Keyed[] = [ruling.keyed]): Promise<unknown> {
+    const { verdict, keyed } = ruling;
+    if (verdict.allowed) return verdict.delay > 0 ? this.#takeTurn(ruling, call, next, cost, all) : next(call);
+    if (this.#plan.wait && verdict.retryAfter <= this.#plan.maxWait && verdict.retryAfter !== Infinity) {
+      return this.#queue(call, next, all, cost);
+    }
+    const retryAfter = verdict.retryAfter / 1000;
+    this.#runtime.events.emit('throttled', call, { key: keyed.key, retryAfter });
+    return Promise.reject(quotaExceeds(call.name, keyed.rule.quota, keyed.rule.duration, verdict.retryAfter, keyed.key));
+  }
+
+  /** Waits until the limit admits the call, behind those who wait already. */
+  #queue(call: Call, next: Next, all: readonly Keyed[], cost: number): Promise<unknown> {
+    const key = lineKey(call, all);
+    let line = this.#lines.get(key);
+    if (!line) this.#lines.set(key, (line = new Line(this.#runtime.clock, () => this.#lines.delete(key))));
+    const started = this.#runtime.clock.monotonic();
+    return line
+      .wait(call, this.#plan.maxWait, () => this.#spend(call, all, cost))
+      .then((ruling) => {
+        if (!ruling.verdict.allowed) {
+          const { quota, duration: span } = ruling.keyed.rule;
+          this.#runtime.events.emit('throttled', call, { key: ruling.keyed.key, retryAfter: ruling.verdict.retryAfter / 1000 });
+          throw quotaExceeds(call.name, quota, span, ruling.verdict.retryAfter, ruling.keyed.key);
+        }
+        const seconds = (this.#runtime.clock.monotonic() - started) / 1000;
+        this.#runtime.events.emit('delayed', call, { key: ruling.keyed.key, seconds });
+        return ruling.verdict.delay > 0 ? this.#takeTurn(ruling, call, next, cost, all) : next(call);
+      });
+  }
+
+  /** Waits for the instant that a leaky bucket reserved. */
+  #takeTurn({ verdict, keyed }: Ruling, call: Call, next: Next, cost: number, all: readonly Keyed[]): Promise<unknown> {
+    const key = lineKey(call, all);
+    let turns = this.#turns.get(key);
+    if (!turns) this.#turns.set(key, (turns = new Turns(this.#runtime.clock, () => this.#turns.delete(key))));
+    this.#runtime.events.emit('delayed', call, { key: keyed.key, seconds: verdict.delay / 1000 });
+    const giveBack = (): void => {
+      for (const { rule, key: spent } of all) {
+        const given = this.#stores.of(call).step(spent, algorithms[rule.algorithm], quotaOf(rule, -cost));
+        if (given instanceof Promise) given.catch(() => undefined);
+      }
+    };
+    return turns.wait(call, verdict.delay, giveBack).then(() => next(call));
+  }
+
+  #cost(call: Call): number {
+    const { cost } = this.#plan;
+    if (typeof cost === 'number') return cost;
+    const spent = cost.apply(call.self, [...call.args]);
+    if (Number.isSafeInteger(spent) && spent >= 0) return spent;
+    throw new OptionsError(`${call.name}: what "cost" returns must be a whole number of at least 0 (got ${String(spent)})`);
+  }
+}
+
+const lineKey = (call: Call, all: readonly Keyed[]): string => `${call.name}\n${all.map(({ key }) => key).join('\n')}`;
+
+function keyOf(keymaker: KeyMaker, call: Call): string {
+  let key: unknown;
+  try {
+    key = keymaker.apply(call.self, call.args as unknown[]);
+  } catch (cause) {
+    throw new KeyError(`${call.name}: the keymaker threw: ${String(cause)}`, 'keymaker()', { cause });
+  }
+  if (typeof key === 'string') return key;
+  if (key === undefined || key === null) {
+    throw new KeyError(`${call.name}: the keymaker returned ${String(key)}; return a text for every caller`, 'keymaker()');
+  }
+  return encodeArgs([key]);
+}
