@@ -245,7 +245,7 @@ export class Premier {
       const stops = eventNames.map((name) => this.#runtime.events.on(name, listener as unknown as Listener<typeof name>));
       return () => stops.forEach((stop) => stop());
     }
-    if (!eventNames.includes(event)) throw new OptionsError(`on: there is no event '${String(event)}'; known are ${eventNames.join(', ')}`);
+    if (!eventNames.includes(event)) throw new OptionsError(`on: there is no event '${event}'; known are ${eventNames.join(', ')}`);
     if (typeof listener !== 'function') throw new OptionsError(`on: the listener of '${event}' must be a function`);
     return this.#runtime.events.on(event, listener);
   }

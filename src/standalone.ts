@@ -19,7 +19,10 @@ export function retry<A extends AnyArgs = any[], R = any>(
 }
 
 /** Ends a call that takes too long, and aborts its signal. */
-export function timeout(seconds: Duration | policies.TimeoutOptions, options: Omit<policies.TimeoutOptions, 'seconds'> = {}): Decorator<Async> {
+export function timeout(
+  seconds: Duration | policies.TimeoutOptions,
+  options: Omit<policies.TimeoutOptions, 'seconds'> = {},
+): Decorator<Async> {
   return common().timeout(seconds, options);
 }
 

@@ -33,14 +33,22 @@ describe('architecture', () => {
       const room = roomOf(from);
       if (!of.startsWith('src/')) return !of.startsWith('node:') && !(packages[room] ?? []).includes(of);
       const target = of.slice('src/'.length);
-      return roomOf(of) !== room && !(mayImport[room] ?? []).some((allowed) => target === `${allowed}.ts` || target.startsWith(`${allowed}/`) || target === allowed + '.ts');
+      return (
+        roomOf(of) !== room &&
+        !(mayImport[room] ?? []).some(
+          (allowed) => target === `${allowed}.ts` || target.startsWith(`${allowed}/`) || target === allowed + '.ts',
+        )
+      );
     });
     assert.deepEqual(forbidden, []);
   });
 
   test('every room is in the table', () => {
     const rooms = readdirSync('src').map((name) => name.replace(/\.ts$/, ''));
-    assert.deepEqual(rooms.filter((room) => !(room in mayImport)), []);
+    assert.deepEqual(
+      rooms.filter((room) => !(room in mayImport)),
+      [],
+    );
   });
 
   test('no import goes in a circle', () => {
@@ -65,7 +73,9 @@ describe('architecture', () => {
 
   test('`any` stands only where variance forces it', () => {
     const holders = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter(
-      (file) => file.endsWith('.ts') && /[<:,(|] ?(readonly )?any\b/.test(readFileSync(join('src', file), 'utf8').replace(/\/\*[^]*?\*\/|\/\/.*/g, '')),
+      (file) =>
+        file.endsWith('.ts') &&
+        /[<:,(|] ?(readonly )?any\b/.test(readFileSync(join('src', file), 'utf8').replace(/\/\*[^]*?\*\/|\/\/.*/g, '')),
     );
     assert.deepEqual(holders.toSorted(), ['core/decorate.ts', 'premier.ts', 'standalone.ts']);
   });
@@ -76,10 +86,15 @@ describe('architecture', () => {
       const seen = [];
       process.on('exit', () => console.log(JSON.stringify(Object.keys(process.moduleLoadList.reduce((all, one) => ({ ...all, [one]: 1 }), {})).filter((one) => /net|http|tls|dgram/.test(one)))));
       await import('premier');`;
-    const { stdout, status } = spawnSync(process.execPath, ['--input-type=module', '-e', script.replace(/import \{ registerHooks.*\n/, '')], { encoding: 'utf8' });
+    const { stdout, status } = spawnSync(
+      process.execPath,
+      ['--input-type=module', '-e', script.replace(/import \{ registerHooks.*\n/, '')],
+      { encoding: 'utf8' },
+    );
     assert.equal(status, 0);
     assert.doesNotMatch(stdout, /NativeModule (net|http|tls|dgram)"/);
     const bundled = readFileSync('dist/index.mjs', 'utf8');
-    for (const absent of ['ioredis', 'express', '@nestjs', 'node:assert', 'node:net', 'node:http']) assert.ok(!bundled.includes(`"${absent}`), absent);
+    for (const absent of ['ioredis', 'express', '@nestjs', 'node:assert', 'node:net', 'node:http'])
+      assert.ok(!bundled.includes(`"${absent}`), absent);
   });
 });

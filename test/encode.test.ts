@@ -11,8 +11,11 @@ class Money {
 }
 class Weight extends Money {}
 
-const sparse: unknown[] = [1, 2, 3];
-delete sparse[1];
+const hole: unknown[] = [];
+hole.length = 1;
+const sparse: unknown[] = [];
+sparse[0] = 1;
+sparse[2] = 3;
 
 /** Lists of arguments that are all different calls. */
 const different: readonly (readonly unknown[])[] = [
@@ -58,7 +61,7 @@ const different: readonly (readonly unknown[])[] = [
   [{ a: {}, b: 1 }],
   [[undefined]],
   [[null]],
-  [[,]],
+  [hole],
   [sparse],
   [[1, undefined, 3]],
   [[1, 2, 3]],
@@ -116,7 +119,20 @@ describe('the key of a call', () => {
     const pairs: readonly (readonly [readonly unknown[], readonly unknown[]])[] = [
       [[{ a: 1, b: { c: 2, d: 3 } }], [{ b: { d: 3, c: 2 }, a: 1 }]],
       [[new Set([1, 2])], [new Set([2, 1])]],
-      [[new Map([['a', 1], ['b', 2]])], [new Map([['b', 2], ['a', 1]])]],
+      [
+        [
+          new Map([
+            ['a', 1],
+            ['b', 2],
+          ]),
+        ],
+        [
+          new Map([
+            ['b', 2],
+            ['a', 1],
+          ]),
+        ],
+      ],
       [[1, undefined], [1]],
       [[undefined], []],
       [[-0], [0]],
@@ -146,9 +162,17 @@ describe('the key of a call', () => {
     ];
     const seen = new Map<string, string>();
     for (let i = 0; i < 20_000; i++) {
-      const args = Array.from({ length: 1 + Math.floor(random() * 2) }, () => (shapes[Math.floor(random() * shapes.length)] as () => unknown)());
+      const args = Array.from({ length: 1 + Math.floor(random() * 2) }, () =>
+        (shapes[Math.floor(random() * shapes.length)] as () => unknown)(),
+      );
       const told = JSON.stringify(args, (_key, value: unknown) =>
-        value instanceof Map ? ['Map', ...value] : value instanceof Set ? ['Set', ...[...value].toSorted()] : Number.isNaN(value) ? 'NaN!' : value,
+        value instanceof Map
+          ? ['Map', ...value]
+          : value instanceof Set
+            ? ['Set', ...[...value].map(String).toSorted()]
+            : Number.isNaN(value)
+              ? 'NaN!'
+              : value,
       );
       const key = encodeArgs(args);
       assert.equal(seen.get(key) ?? told, told);

@@ -34,9 +34,10 @@ describe('events', () => {
     premier.on('fellBack', () => {
       throw new Error('mine');
     });
-    premier.on('fellBack', (async () => {
+    const rejecting = async (): Promise<void> => {
       throw new Error('mine');
-    }) as () => void);
+    };
+    premier.on('fellBack', rejecting);
     premier.on('fellBack', ({ name }) => heard.push(name));
     const call = premier.fallback('other')(async function call(): Promise<string> {
       throw new Error('its');
@@ -74,9 +75,17 @@ describe('events', () => {
     const dripping = premier.leakyBucket({ quota: 1, duration: 1 })(named(async () => 1, 'dripping'));
     const slow = premier.leakyBucket({ quota: 1, duration: 1, bucketSize: 2, name: 'slow' })(async () => 1);
     await run(dripping(), slow(), slow());
-    await run(premier.retry({ onFail: () => { throw new Error('mine'); } })(sick)());
+    await run(
+      premier.retry({
+        onFail: () => {
+          throw new Error('mine');
+        },
+      })(sick)(),
+    );
     await run(premier.timeout(1)(() => new Promise(() => undefined))());
-    const broken = premier.circuitBreaker({ failureThreshold: 1, recoveryTimeout: 50, name: 'c' })(async (works: boolean) => (works ? 1 : sick()));
+    const broken = premier.circuitBreaker({ failureThreshold: 1, recoveryTimeout: 50, name: 'c' })(async (works: boolean) =>
+      works ? 1 : sick(),
+    );
     await outcome(broken(false));
     await run(broken(true));
     await broken(true);
@@ -102,7 +111,14 @@ describe('events', () => {
 });
 
 describe('new Premier', () => {
-  for (const options of [{ keyspce: 'x' }, { keyspace: '' }, { provider: {} }, { clock: 5 }, { logger: 'console' }, { scope: 'instance' }]) {
+  for (const options of [
+    { keyspce: 'x' },
+    { keyspace: '' },
+    { provider: {} },
+    { clock: 5 },
+    { logger: 'console' },
+    { scope: 'instance' },
+  ]) {
     test(`wrong options are refused: ${JSON.stringify(options)}`, () => {
       assert.throws(() => new Premier(options as never), OptionsError);
     });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import { describe, test } from 'node:test';
+import type * as Package from 'premier';
 import { OptionsError, Premier, PremierError, QuotaExceedsError, RejectedError, TimeoutError } from 'premier';
 import { FakeClock } from 'premier/testing';
 import { outcome } from './support/doubles.js';
@@ -16,7 +17,7 @@ describe('names', () => {
     test(`${method}: a function without a name is refused when wrapping`, () => {
       const premier = new Premier();
       assert.throws(() => methodOf(premier, method)(optionsOf(method))(async () => 1), { name: 'OptionsError', message: /needs a name/ });
-      const named = methodOf(premier, method)({ ...(optionsOf(method) as object), name: 'given' } as never);
+      const named = methodOf(premier, method)({ ...(optionsOf(method) as object), name: 'given' });
       assert.ok(named(async () => 1));
     });
 
@@ -29,7 +30,7 @@ describe('names', () => {
       policy()(same);
       policy()(same);
       assert.throws(() => policy()(async function find() {}), { name: 'OptionsError', message: /pass \{ name: '…' \}/ });
-      const shared = () => methodOf(premier, method)({ ...(optionsOf(method) as object), name: 'shared' } as never);
+      const shared = () => methodOf(premier, method)({ ...(optionsOf(method) as object), name: 'shared' });
       shared()(async () => 1);
       shared()(async () => 2);
     });
@@ -71,7 +72,7 @@ describe('names', () => {
 
 describe('errors', () => {
   const require = createRequire(import.meta.url);
-  const commonjs = require(require.resolve('premier').replace(/index\.\w+$/, 'index.cjs')) as typeof import('premier');
+  const commonjs = require(require.resolve('premier').replace(/index\.\w+$/, 'index.cjs')) as typeof Package;
 
   test('another copy of the package is told by instanceof, and by code', async () => {
     const other = new commonjs.Premier();

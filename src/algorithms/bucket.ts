@@ -1,4 +1,4 @@
-import type { Algorithm, Verdict } from '../core/provider.js';
+import type { Algorithm } from '../core/provider.js';
 import { type Quota, verdict } from './quota.js';
 
 /**
@@ -11,7 +11,7 @@ interface Bucket {
   at: number;
 }
 
-function bucket(name: string, queue: boolean): Algorithm<Bucket, Quota, Verdict> {
+function bucket(name: string, queue: boolean): Algorithm<Bucket, Quota> {
   return {
     name,
     create: () => ({ debt: 0, at: 0 }),
@@ -39,7 +39,7 @@ function bucket(name: string, queue: boolean): Algorithm<Bucket, Quota, Verdict>
 }
 
 /** Refills continuously at `quota` per `duration` up to `capacity` (the burst); starts full. */
-export const tokenBucket: Algorithm<Bucket, Quota, Verdict> = bucket('token_bucket', false);
+export const tokenBucket: Algorithm<Bucket, Quota> = bucket('token_bucket', false);
 
 /** A queue that lets one call go every `duration / quota`: `delay` says when it is this one's turn. */
-export const leakyBucket: Algorithm<Bucket, Quota, Verdict> = bucket('leaky_bucket', true);
+export const leakyBucket: Algorithm<Bucket, Quota> = bucket('leaky_bucket', true);

@@ -1,4 +1,4 @@
-import type { Algorithm, Verdict } from '../core/provider.js';
+import type { Algorithm } from '../core/provider.js';
 import { type Quota, verdict } from './quota.js';
 
 interface FixedWindow {
@@ -7,7 +7,7 @@ interface FixedWindow {
 }
 
 /** A counter that starts at a key's first call and starts anew when `duration` has passed. Up to twice the quota may fall into one span. */
-export const fixedWindow: Algorithm<FixedWindow, Quota, Verdict> = {
+export const fixedWindow: Algorithm<FixedWindow, Quota> = {
   name: 'fixed_window',
   create: () => ({ end: 0, count: 0 }),
   copy: ({ end, count }) => ({ end, count }),
@@ -16,7 +16,8 @@ export const fixedWindow: Algorithm<FixedWindow, Quota, Verdict> = {
     const used = live ? state.count : 0;
     const end = live ? state.end : now + duration;
     const count = Math.max(0, used + cost);
-    if (count > quota && cost > 0) return verdict(false, quota, quota - used, cost > quota ? Infinity : end - now, used > 0 ? end - now : 0);
+    if (count > quota && cost > 0)
+      return verdict(false, quota, quota - used, cost > quota ? Infinity : end - now, used > 0 ? end - now : 0);
     if (cost !== 0) {
       state.end = count > 0 ? end : 0;
       state.count = count;

@@ -1,4 +1,4 @@
-import type { Algorithm, Verdict } from '../core/provider.js';
+import type { Algorithm } from '../core/provider.js';
 import { leakyBucket, tokenBucket } from './bucket.js';
 import { fixedWindow } from './fixedWindow.js';
 import type { Quota } from './quota.js';
@@ -7,15 +7,15 @@ import { slidingWindow } from './slidingWindow.js';
 export type { Quota } from './quota.js';
 
 /** An algorithm over quotas, its state's type forgotten. */
-export type QuotaAlgorithm = Algorithm<object, Quota, Verdict>;
+export type QuotaAlgorithm = Algorithm<object, Quota>;
 
 /** The names that `throttle({ algorithm })` takes. */
 export type AlgorithmName = 'fixed_window' | 'sliding_window' | 'token_bucket' | 'leaky_bucket';
 
 /** Every limiter algorithm, by name. */
 export const algorithms: Readonly<Record<AlgorithmName, QuotaAlgorithm>> = {
-  fixed_window: fixedWindow as unknown as QuotaAlgorithm,
-  sliding_window: slidingWindow as unknown as QuotaAlgorithm,
-  token_bucket: tokenBucket as unknown as QuotaAlgorithm,
-  leaky_bucket: leakyBucket as unknown as QuotaAlgorithm,
+  fixed_window: fixedWindow,
+  sliding_window: slidingWindow,
+  token_bucket: tokenBucket,
+  leaky_bucket: leakyBucket,
 };

@@ -12,6 +12,13 @@ export interface Quota {
 }
 
 /** A verdict: times in milliseconds, `remaining` never below 0. */
-export function verdict(allowed: boolean, limit: number, remaining: number, retryAfter: number, resetAfter: number, delay: number = 0): Verdict {
+export function verdict(
+  allowed: boolean,
+  limit: number,
+  remaining: number,
+  retryAfter: number,
+  resetAfter: number,
+  delay: number = 0,
+): Verdict {
   return { allowed, limit, remaining: remaining > 0 ? remaining : 0, retryAfter, resetAfter, delay };
 }

@@ -1,4 +1,4 @@
-import type { Algorithm, Verdict } from '../core/provider.js';
+import type { Algorithm } from '../core/provider.js';
 import { type Quota, verdict } from './quota.js';
 
 /** Admissions, oldest first: `counts[i]` of them, the last at `times[i]`. `used` is their sum. */
@@ -16,7 +16,7 @@ export const exactUpTo = 128;
  * Cloudflare's write-ups); above a quota of 128 admissions of one grain (`duration / 128`) leave together with their last, so a place
  * frees up to one grain late, never early, and the state stays bounded at 129 grains.
  */
-export const slidingWindow: Algorithm<SlidingWindow, Quota, Verdict> = {
+export const slidingWindow: Algorithm<SlidingWindow, Quota> = {
   name: 'sliding_window',
   create: () => ({ times: [], counts: [], used: 0 }),
   copy: ({ times, counts, used }) => ({ times: [...times], counts: [...counts], used }),
@@ -30,7 +30,13 @@ export const slidingWindow: Algorithm<SlidingWindow, Quota, Verdict> = {
     while (first <= last && (times[first] as number) + duration <= now) used -= counts[first++] as number;
     const resetAfter = first <= last ? (times[last] as number) + duration - time : 0;
     if (cost > 0 && used + cost > quota) {
-      return verdict(false, quota, quota - used, cost > quota ? Infinity : freesAt(state, first, used + cost - quota) + duration - time, resetAfter);
+      return verdict(
+        false,
+        quota,
+        quota - used,
+        cost > quota ? Infinity : freesAt(state, first, used + cost - quota) + duration - time,
+        resetAfter,
+      );
     }
     if (cost === 0) return verdict(true, quota, quota - used, 0, resetAfter);
     drop(state, first, used);
@@ -63,7 +69,8 @@ function drop(state: SlidingWindow, first: number, used: number): void {
 function admit(state: SlidingWindow, now: number, cost: number, grain: number): void {
   const { times, counts } = state;
   const last = times.length - 1;
-  const together = last >= 0 && (grain === 0 ? times[last] === now : Math.floor((times[last] as number) / grain) === Math.floor(now / grain));
+  const together =
+    last >= 0 && (grain === 0 ? times[last] === now : Math.floor((times[last] as number) / grain) === Math.floor(now / grain));
   if (together) {
     times[last] = now;
     counts[last] = (counts[last] as number) + cost;

@@ -57,11 +57,14 @@ export function after(clock: Clock, ms: number, action: () => void): Pick<Timer,
   const due = clock.monotonic() + ms;
   let timer: Timer;
   const arm = (left: number): void => {
-    timer = clock.setTimer(() => {
-      const rest = due - clock.monotonic();
-      if (rest > 0) arm(rest);
-      else action();
-    }, Math.min(left, maxTimerMs));
+    timer = clock.setTimer(
+      () => {
+        const rest = due - clock.monotonic();
+        if (rest > 0) arm(rest);
+        else action();
+      },
+      Math.min(left, maxTimerMs),
+    );
   };
   arm(ms);
   return { clear: () => timer.clear() };

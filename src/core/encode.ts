@@ -109,14 +109,13 @@ function encodeKnown(value: object, path: Path, here: Above): string {
   if (value instanceof Date) return 'D' + value.getTime() + 'n';
   if (value instanceof Map) {
     const entries = [...value].map(
-      ([key, item], i) =>
-        encode(key, () => `${at(path)}.keys()[${i}]`, here) + encode(item, () => `${at(path)}.get(${String(key)})`, here),
+      ([key, item], i) => encode(key, () => `${at(path)}.keys()[${i}]`, here) + encode(item, () => `${at(path)}.get(${String(key)})`, here),
     );
-    return 'M' + entries.length + '(' + entries.sort().join('') + ')';
+    return 'M' + entries.length + '(' + entries.toSorted().join('') + ')';
   }
   if (value instanceof Set) {
     const items = [...value].map((item, i) => encode(item, () => `${at(path)}.values()[${i}]`, here));
-    return 'S' + items.length + '(' + items.sort().join('') + ')';
+    return 'S' + items.length + '(' + items.toSorted().join('') + ')';
   }
   if (value instanceof RegExp) return 'R' + text(value.source) + text(value.flags);
   if (value instanceof URL) return 'L' + text(value.href);

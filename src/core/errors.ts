@@ -241,26 +241,16 @@ export class OptionsError extends PremierError {
 branded(OptionsError);
 
 /** A `QuotaExceedsError` without a stack. Durations and waits in milliseconds. */
-export const quotaExceeds = (
-  name: string,
-  quota: number,
-  durationMs: number,
-  retryAfterMs: number,
-  key: string,
-): QuotaExceedsError => withoutStack(() => new QuotaExceedsError(name, quota, durationMs / 1000, retryAfterMs / 1000, key));
+export const quotaExceeds = (name: string, quota: number, durationMs: number, retryAfterMs: number, key: string): QuotaExceedsError =>
+  withoutStack(() => new QuotaExceedsError(name, quota, durationMs / 1000, retryAfterMs / 1000, key));
 
 /** A `CircuitBreakerOpenError` without a stack. */
 export const circuitOpen = (name: string, retryAfterMs: number): CircuitBreakerOpenError =>
   withoutStack(() => new CircuitBreakerOpenError(name, retryAfterMs / 1000));
 
 /** A `BulkheadFullError` without a stack. */
-export const bulkheadFull = (
-  name: string,
-  maxConcurrent: number,
-  maxQueue: number,
-  retryAfterMs: number,
-): BulkheadFullError => withoutStack(() => new BulkheadFullError(name, maxConcurrent, maxQueue, retryAfterMs / 1000));
+export const bulkheadFull = (name: string, maxConcurrent: number, maxQueue: number, retryAfterMs: number): BulkheadFullError =>
+  withoutStack(() => new BulkheadFullError(name, maxConcurrent, maxQueue, retryAfterMs / 1000));
 
 /** A `TimeoutError` without a stack: it is made in a timer, where the stack says nothing. */
-export const timedOut = (functionName: string, ms: number): TimeoutError =>
-  withoutStack(() => new TimeoutError(functionName, ms / 1000));
+export const timedOut = (functionName: string, ms: number): TimeoutError => withoutStack(() => new TimeoutError(functionName, ms / 1000));

@@ -30,10 +30,7 @@ type ResolvedOf<F> = { readonly [K in keyof F]: F[K] extends Field<infer T> ? T 
 /** A schema for the options interface `Options`: every option must have its field. */
 export const schema =
   <Options extends object>(policy: string) =>
-  <F extends Fields<Options>>(
-    fields: F,
-    check?: (resolved: ResolvedOf<F>) => string | undefined,
-  ): Schema<Options, ResolvedOf<F>> => ({
+  <F extends Fields<Options>>(fields: F, check?: (resolved: ResolvedOf<F>) => string | undefined): Schema<Options, ResolvedOf<F>> => ({
     policy,
     fields,
     parse(options) {
@@ -54,7 +51,8 @@ function parseFields(
     throw new OptionsError(`${policy}: ${path === '' ? 'the options' : `option "${path}"`} must be an object (got ${show(given)})`);
   }
   for (const key of Object.keys(given)) {
-    if (!Object.hasOwn(fields, key)) throw new OptionsError(`${policy}: unknown option "${path}${path && '.'}${key}"${suggest(key, fields)}`);
+    if (!Object.hasOwn(fields, key))
+      throw new OptionsError(`${policy}: unknown option "${path}${path && '.'}${key}"${suggest(key, fields)}`);
   }
   const resolved: Record<string, unknown> = {};
   for (const [key, field] of Object.entries(fields)) {
@@ -127,7 +125,9 @@ export const flag = (fallback: boolean): Field<boolean> =>
 
 /** A text that is not empty. */
 export const text = (): Field<string | undefined> =>
-  field<string | undefined>('a text that is not empty', undefined, (value) => (typeof value === 'string' && value !== '' ? value : invalid));
+  field<string | undefined>('a text that is not empty', undefined, (value) =>
+    typeof value === 'string' && value !== '' ? value : invalid,
+  );
 
 /** One of a few words. */
 export const oneOf = <const W extends string>(...words: readonly W[]): Field<W | undefined> =>
@@ -155,7 +155,7 @@ export const list = <T>(of: Field<T | undefined>): Field<readonly T[] | undefine
   field<readonly T[] | undefined>(`a list, each ${of.wants}`, undefined, (given, path) => {
     if (!Array.isArray(given) || given.length === 0) return invalid;
     const items = given.map((item, i) => of.parse(item, `${path}[${i}]`));
-    return items.includes(invalid as never) ? invalid : (items as T[]);
+    return items.includes(invalid) ? invalid : (items as T[]);
   });
 
 /** Options inside an option. */
@@ -179,8 +179,9 @@ export type Logger = ((message: string) => void) | { info(message: string): void
 
 /** A logger. */
 export const logger = (): Field<Logger | undefined> =>
-  value<Logger>('a function, or an object with info()', (given) =>
-    typeof given === 'function' || typeof (given as { info?: unknown } | null)?.info === 'function',
+  value<Logger>(
+    'a function, or an object with info()',
+    (given) => typeof given === 'function' || typeof (given as { info?: unknown } | null)?.info === 'function',
   );
 
 export type { Duration };

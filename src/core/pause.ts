@@ -5,7 +5,7 @@ import { after, type Clock } from './clock.js';
 export function pause(clock: Clock, ms: number, call: Call): Promise<void> {
   return new Promise((resolve, reject) => {
     if (call.aborted) {
-      reject(call.reason as Error);
+      reject(call.reason);
       return;
     }
     const timer = after(clock, ms, () => {
@@ -14,7 +14,7 @@ export function pause(clock: Clock, ms: number, call: Call): Promise<void> {
     });
     const forget = call.onAbort((reason) => {
       timer.clear();
-      reject(reason as Error);
+      reject(reason);
     });
   });
 }

@@ -54,21 +54,20 @@ function beside(levels: readonly Beside[], inner: Next): Next {
 
 /** The commonest stack, one policy that never ends a call early: nothing is made for it but what `then` needs. */
 function alone(level: Beside, inner: Next): Next {
-  const { enter, success, failure } = level;
   return (call) => {
     let state: unknown;
-    if (enter !== undefined) {
+    if (level.enter !== undefined) {
       try {
-        state = enter(call);
+        state = level.enter(call);
       } catch (error) {
         return Promise.reject(error);
       }
     }
     return inner(call).then(
-      success && ((value) => success(value, state, call, inner) ?? value),
-      failure &&
+      level.success && ((value) => level.success?.(value, state, call, inner) ?? value),
+      level.failure &&
         ((error: unknown) => {
-          const other = failure(error, state, call, inner);
+          const other = level.failure?.(error, state, call, inner);
           if (other !== undefined) return other;
           throw error;
         }),
@@ -78,12 +77,11 @@ function alone(level: Beside, inner: Next): Next {
 
 /** A policy that works around a synchronous function too: what comes from inside decides which it is. */
 function besideSync(level: Beside, inner: (call: Call) => unknown): (call: Call) => unknown {
-  const { enter, success, failure } = level;
   const again = inner as Next;
   return (call) => {
-    const state = enter?.(call);
+    const state = level.enter?.(call);
     const failed = (error: unknown): never => {
-      failure?.(error, state, call, again);
+      void level.failure?.(error, state, call, again);
       throw error;
     };
     let result: unknown;
@@ -94,11 +92,11 @@ function besideSync(level: Beside, inner: (call: Call) => unknown): (call: Call)
     }
     if (result instanceof Promise) {
       return result.then((value: unknown) => {
-        success?.(value, state, call, again);
+        void level.success?.(value, state, call, again);
         return value;
       }, failed);
     }
-    success?.(result, state, call, again);
+    void level.success?.(result, state, call, again);
     return result;
   };
 }

@@ -29,7 +29,7 @@ export class AdaptiveLimit {
     if (running > this.#busiest) this.#busiest = running;
     if (this.#latencies.length < window) return false;
 
-    const median = this.#latencies.sort((a, b) => a - b)[window >> 1] as number;
+    const median = this.#latencies.toSorted((a, b) => a - b)[window >> 1] as number;
     const usual = (this.#usual ??= median);
     const slow = median > tolerance * usual && median > 1;
     const failing = this.#failures > tooMany * window;

@@ -89,7 +89,7 @@ export const bulkhead = definePolicy({
         const giveUp = (error: unknown): void => {
           queue.delete(waiter);
           timer?.clear();
-          reject(error as Error);
+          reject(error);
         };
         const timer =
           maxWaitS === undefined

@@ -25,7 +25,7 @@ export const cacheEvict = definePolicy({
     const spaces = CacheSpaces.of(provider);
     type Source = typeof tags;
     const listed = (what: string, source: Source, self: unknown, result: unknown, args: readonly unknown[]): readonly string[] => {
-      if (typeof source !== 'function') return (source as readonly string[] | undefined) ?? [];
+      if (typeof source !== 'function') return source ?? [];
       try {
         return source.apply(self, [result, ...args]);
       } catch (error) {

@@ -92,7 +92,8 @@ export const cacheResult = definePolicy({
     const cache = new ResultCache(options, runtime, place);
     ResultCache.register(place.site.fn, cache);
 
-    const complain = (callback: string) => (error: unknown) => events.emit('callbackFailed', { name: place.site.method }, { callback, error });
+    const complain = (callback: string) => (error: unknown) =>
+      events.emit('callbackFailed', { name: place.site.method }, { callback, error });
     const passesBy = (call: Call): boolean => {
       try {
         return bypass?.apply(call.self, call.args as unknown[]) === true;
@@ -124,7 +125,8 @@ export const cacheResult = definePolicy({
     const early = (cached: Cached, now: number): boolean =>
       earlyBeta > 0 && now - cached.took * earlyBeta * Math.log(1 - random()) >= cached.freshUntil;
     const refresh = (space: CacheSpace, key: string, call: Call, next: Next): void => {
-      if (!space.loading(key, tags !== undefined)) load(space, key, call, next).catch((error: unknown) => events.emit('cacheFailed', call, { key, error }));
+      if (!space.loading(key, tags !== undefined))
+        load(space, key, call, next).catch((error: unknown) => events.emit('cacheFailed', call, { key, error }));
     };
 
     const found = (stored: unknown, now: number, space: CacheSpace, key: string, call: Call, next: Next): Promise<unknown> => {

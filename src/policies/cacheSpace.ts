@@ -55,7 +55,13 @@ export class CacheSpace {
   }
 
   /** Runs a load, which everybody who asks for the key meanwhile shares, and keeps what `keep` says. */
-  load(key: string, clock: Clock, run: () => Promise<unknown>, keep: (value: unknown) => Keep | undefined, failed: (error: unknown) => void): Load {
+  load(
+    key: string,
+    clock: Clock,
+    run: () => Promise<unknown>,
+    keep: (value: unknown) => Keep | undefined,
+    failed: (error: unknown) => void,
+  ): Load {
     const since = this.#tags.latest;
     const started = clock.monotonic();
     this.#forget(key);
@@ -169,7 +175,7 @@ export class CacheSpaces {
 
   /** Drops a key under every name of a keyspace. */
   async dropEverywhere(keyspace: string, key: string): Promise<void> {
-    await Promise.all(this.#within(prefixOf(keyspace, 'cacheResult')).map((space) => space.drop(key)));
+    await Promise.all(this.#within(prefixOf(keyspace, 'cacheResult')).map(async (space) => space.drop(key)));
   }
 
   /** Drops all that begins with a prefix. */

@@ -169,10 +169,11 @@ export const circuitBreaker = definePolicy({
       },
     };
     if (options.fallback === undefined) return [breaker];
-    const handle = (error: unknown): boolean => error instanceof CircuitBreakerOpenError;
-    return [fallback.create({ value: options.fallback, handle }, runtime, place) as Behaviour, breaker];
+    return [fallback.create({ value: options.fallback, handle: isOpen }, runtime, place) as Behaviour, breaker];
   },
 });
+
+const isOpen = (error: unknown): boolean => error instanceof CircuitBreakerOpenError;
 
 function keyOf(key: (...args: unknown[]) => unknown, call: Call): string {
   try {

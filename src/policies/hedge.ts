@@ -55,7 +55,7 @@ export const hedge = definePolicy({
                 errors[index] = error;
                 failed++;
                 if (attempts.length < maxAttempts && !call.aborted && !attempt.aborted) start();
-                else if (failed === attempts.length) finish(() => reject(errors[0] as Error));
+                else if (failed === attempts.length) finish(() => reject(errors[0]));
               },
             );
           };

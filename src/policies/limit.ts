@@ -14,7 +14,12 @@ export interface LimitRule {
 export function limitRule(
   policy: string,
   algorithm: AlgorithmName,
-  options: { readonly quota: number; readonly duration: number; readonly burst?: number | undefined; readonly bucketSize?: number | undefined },
+  options: {
+    readonly quota: number;
+    readonly duration: number;
+    readonly burst?: number | undefined;
+    readonly bucketSize?: number | undefined;
+  },
 ): LimitRule {
   const { quota, burst, bucketSize } = options;
   const rounded = Math.max(1, Math.round(options.duration));
@@ -48,9 +53,11 @@ export function quotaOf({ quota, duration, capacity }: LimitRule, cost: number):
 
 /** Spends `cost` of every limit, or of none; rules by the limit that binds: the longest wait, or the fewest calls left. */
 export function spendAll(store: Store, all: readonly Keyed[], cost: number): Awaitable<Ruling> {
-  const steps = all.map(
-    ({ rule, key }): Step => ({ key, algorithm: algorithms[rule.algorithm] as unknown as Step['algorithm'], params: quotaOf(rule, cost) }),
-  );
+  const steps = all.map(({ rule, key }): Step => ({
+    key,
+    algorithm: algorithms[rule.algorithm] as unknown as Step['algorithm'],
+    params: quotaOf(rule, cost),
+  }));
   const verdicts = store.stepAll(steps);
   return verdicts instanceof Promise ? verdicts.then((known) => binding(all, known)) : binding(all, verdicts);
 }

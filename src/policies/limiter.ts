@@ -52,7 +52,8 @@ export class Limiter implements Around {
     if (only === undefined || this.#plan.cost !== 1 || this.#lines.size > 0) return this.#general(call, next);
     const key = only.keymaker === undefined ? '' : keyOf(only.keymaker, call);
     const verdict = this.#stores.of(call).step(key, only.step, only.one);
-    if (verdict instanceof Promise) return verdict.then((known) => this.#ruled({ verdict: known, keyed: { rule: only, key } }, call, next, 1));
+    if (verdict instanceof Promise)
+      return verdict.then((known) => this.#ruled({ verdict: known, keyed: { rule: only, key } }, call, next, 1));
     if (verdict.allowed && verdict.delay === 0) return next(call);
     return this.#ruled({ verdict, keyed: { rule: only, key } }, call, next, 1);
   }

@@ -44,7 +44,7 @@ export class Line {
       this.#waiting.push(waiter);
       const forget = call.onAbort((reason) => {
         this.#remove(waiter);
-        reject(reason as Error);
+        reject(reason);
       });
       if (this.#waiting[0] === waiter) this.#ask();
     });

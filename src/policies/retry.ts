@@ -63,6 +63,9 @@ export interface RetryOptions<A extends readonly unknown[] = readonly never[], R
 /** A wait asked for by an error that is longer than this is not waited for. */
 const longestRetryAfter = 5 * 60_000;
 
+/** Leaves p-retry's loop: what is thrown then is decided outside. */
+const give = (): AbortError => new AbortError('');
+
 /** What the first attempt came to. */
 interface Failure {
   readonly error: unknown;
@@ -114,7 +117,6 @@ export const retry = definePolicy({
       let last = first;
       let attempts = 1;
       let waited = 0;
-      const give = (): AbortError => new AbortError('');
       const attempt = async (): Promise<unknown> => {
         const asked = retryAfterOf(last.error, clock);
         try {

@@ -97,7 +97,12 @@ function limiter<Options, Resolved extends ResolvedLimit>(
     name,
     options,
     create(resolved, runtime, place) {
-      return new Limiter(name, planOf([{ ...limitRule(name, algorithm, resolved), keymaker: resolved.keymaker }], resolved), runtime, place);
+      return new Limiter(
+        name,
+        planOf([{ ...limitRule(name, algorithm, resolved), keymaker: resolved.keymaker }], resolved),
+        runtime,
+        place,
+      );
     },
   });
 }
@@ -114,7 +119,10 @@ interface ResolvedLimit {
   readonly maxWaitS?: number | undefined;
 }
 
-function planOf(rules: readonly KeyedRule[], { name, cost, onExceeded, maxWaitS }: Omit<ResolvedLimit, 'quota' | 'duration' | 'keymaker'>): Plan {
+function planOf(
+  rules: readonly KeyedRule[],
+  { name, cost, onExceeded, maxWaitS }: Omit<ResolvedLimit, 'quota' | 'duration' | 'keymaker'>,
+): Plan {
   return { rules, name, cost: cost ?? 1, wait: onExceeded === 'wait', maxWait: maxWaitS ?? Infinity };
 }
 
@@ -158,7 +166,12 @@ export const throttle = definePolicy({
       bucketSize: integer(1),
       algorithm: algorithmName,
       limits: list(
-        group({ ...limitFields, burst: integer(1), bucketSize: integer(1), algorithm: withDefault(algorithmName, 'fixed_window' as const) }),
+        group({
+          ...limitFields,
+          burst: integer(1),
+          bucketSize: integer(1),
+          algorithm: withDefault(algorithmName, 'fixed_window' as const),
+        }),
       ),
     },
     ({ limits, quota, duration: span, algorithm, burst, bucketSize }) => {
@@ -171,9 +184,10 @@ export const throttle = definePolicy({
   create(options, runtime, place): Around {
     const { limits, quota, duration: span, algorithm, burst, bucketSize, keymaker } = options;
     const one = { quota: quota ?? 0, duration: span ?? 0, algorithm: algorithm ?? 'fixed_window', burst, bucketSize, keymaker };
-    const rules = (limits ?? [one]).map(
-      (limit): KeyedRule => ({ ...limitRule('throttle', limit.algorithm, limit), keymaker: limit.keymaker ?? keymaker }),
-    );
+    const rules = (limits ?? [one]).map((limit): KeyedRule => ({
+      ...limitRule('throttle', limit.algorithm, limit),
+      keymaker: limit.keymaker ?? keymaker,
+    }));
     return new Limiter('throttle', planOf(rules, options), runtime, place);
   },
 });

@@ -1,4 +1,3 @@
-import type { Call } from '../core/call.js';
 import { Deadline, deadlinesOf } from '../core/deadlines.js';
 import type { Duration } from '../core/duration.js';
 import { OptionsError, timedOut } from '../core/errors.js';
@@ -23,20 +22,28 @@ export const timeout = definePolicy({
   options: schema<TimeoutOptions>('timeout')({ seconds: required(duration({ zero: false })), logger: logger() }),
   create({ seconds: ms, logger: to }, { clock, events }, { site }): Beside<Deadline<Exit>> {
     if (isSynchronous(site.fn)) {
-      throw new OptionsError(`timeout: ${site.method} is synchronous, nothing can end it early; decorate a function that returns a promise`);
+      throw new OptionsError(
+        `timeout: ${site.method} is synchronous, nothing can end it early; decorate a function that returns a promise`,
+      );
     }
     const deadlines = deadlinesOf(clock, ms);
     const expired = (exit: Exit): void => {
       const error = timedOut(exit.call.name, ms);
-      events.emit('timedOut', exit.call as Call, { seconds: ms / 1000 });
+      events.emit('timedOut', exit.call, { seconds: ms / 1000 });
       if (to) log(to, error.message);
       exit.leave(error);
     };
     return {
       early: true,
       open: (exit) => deadlines.add(new Deadline(exit, expired)),
-      success: (_value, deadline) => void deadlines.remove(deadline),
-      failure: (_error, deadline) => void deadlines.remove(deadline),
+      success(_value, deadline) {
+        deadlines.remove(deadline);
+        return undefined;
+      },
+      failure(_error, deadline) {
+        deadlines.remove(deadline);
+        return undefined;
+      },
     };
   },
 });

@@ -36,7 +36,7 @@ export class Turns {
       const forget = call.onAbort((reason) => {
         this.#leave(waiter);
         giveBack();
-        reject(reason as Error);
+        reject(reason);
       });
       if (this.#waiting[0] === waiter) this.#arm();
     });

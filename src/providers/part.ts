@@ -131,8 +131,7 @@ export class Part implements Store {
       this.#count(-value[1].bytes);
       return this.#lost();
     }
-    const [first, second] =
-      this.#newcomers.size > this.size >> 3 ? [this.#newcomers, this.#regulars] : [this.#regulars, this.#newcomers];
+    const [first, second] = this.#newcomers.size > this.size >> 3 ? [this.#newcomers, this.#regulars] : [this.#regulars, this.#newcomers];
     return (first.pop() ?? second.pop()) ? this.#lost() : false;
   }
 

@@ -19,7 +19,7 @@ export interface ProviderUnderTest {
 
 const names = Object.keys(algorithms) as AlgorithmName[];
 const quota = (of: Partial<Quota> & { quota: number; duration: number }): Quota => ({ capacity: of.quota, cost: 1, ...of });
-const erased = (algorithm: QuotaAlgorithm): QuotaAlgorithm & Parameters<Provider['step']>[1] => algorithm as never;
+const erased = (algorithm: QuotaAlgorithm): QuotaAlgorithm & Parameters<Provider['step']>[1] => algorithm;
 
 /** What every provider must do: keep values, forget them in time, keep keys apart, and step exactly as the algorithms say. */
 export function providerLaws({ make }: ProviderUnderTest): readonly Law[] {
@@ -91,10 +91,20 @@ export function providerLaws({ make }: ProviderUnderTest): readonly Law[] {
       ),
     ),
     law('several steps are written all or none', async (provider) => {
-      const step = (key: string, of: number) => ({ key, algorithm: erased(algorithms.fixed_window) as never, params: quota({ quota: of, duration: 60_000 }) });
+      const step = (key: string, of: number) => ({
+        key,
+        algorithm: erased(algorithms.fixed_window) as never,
+        params: quota({ quota: of, duration: 60_000 }),
+      });
       const both = [step('wide', 3), step('narrow', 1)];
-      assert.deepEqual((await provider.stepAll(both)).map(({ allowed }) => allowed), [true, true]);
-      assert.deepEqual((await provider.stepAll(both)).map(({ allowed }) => allowed), [true, false]);
+      assert.deepEqual(
+        (await provider.stepAll(both)).map(({ allowed }) => allowed),
+        [true, true],
+      );
+      assert.deepEqual(
+        (await provider.stepAll(both)).map(({ allowed }) => allowed),
+        [true, false],
+      );
       const wide = await provider.step('wide', algorithms.fixed_window, quota({ quota: 3, duration: 60_000, cost: 0 }));
       assert.equal(wide.remaining, 2, 'the limit that would have admitted was not charged');
     }),
@@ -223,7 +233,8 @@ function noFractionLost(): void {
   const random = randomOf(7);
   let admitted = 0;
   const end = epoch + 900_000;
-  for (let now = epoch; now < end; now += 60 + Math.floor(random() * 60)) if (algorithms.token_bucket.step(state, params, now).allowed) admitted++;
+  for (let now = epoch; now < end; now += 60 + Math.floor(random() * 60))
+    if (algorithms.token_bucket.step(state, params, now).allowed) admitted++;
   assert.ok(admitted >= 8_990, `admitted ${admitted} of some 9,010`);
   assert.ok(admitted <= 9_010, `admitted ${admitted} of some 9,010`);
 }

@@ -58,7 +58,7 @@ describe('cacheResult', () => {
   test('a stale value is served while one refresh runs', async () => {
     const { clock, premier } = setUp();
     let runs = 0;
-    let gate = deferred<void>();
+    let gate = deferred();
     const load = premier.cacheResult({ expireS: 10, staleS: 5 })(async function load() {
       const run = ++runs;
       if (run > 1) await gate.promise;
@@ -298,13 +298,13 @@ describe('cacheResult', () => {
     const loading = () => {
       const { clock, premier } = setUp();
       const gates: ReturnType<typeof deferred<string>>[] = [];
-      const load = premier.cacheResult({ cacheKey: (id: string) => id, tags: (_result: string, id: string) => [`tag ${id}`] })(function load(
-        _id: string,
-      ): Promise<string> {
-        const gate = deferred<string>();
-        gates.push(gate);
-        return gate.promise;
-      });
+      const load = premier.cacheResult({ cacheKey: (id: string) => id, tags: (_result: string, id: string) => [`tag ${id}`] })(
+        function load(_id: string): Promise<string> {
+          const gate = deferred<string>();
+          gates.push(gate);
+          return gate.promise;
+        },
+      );
       const evict = premier.cacheEvict({ keys: (_result, id: string) => [id] })(async function evict(id: string) {
         return id;
       });

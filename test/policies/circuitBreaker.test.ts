@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { CircuitBreakerOpenError, CircuitBreakerOpenException, type CircuitBreakerOptions, OptionsError, Premier, RejectedError } from 'premier';
+import {
+  CircuitBreakerOpenError,
+  CircuitBreakerOpenException,
+  type CircuitBreakerOptions,
+  OptionsError,
+  Premier,
+  RejectedError,
+} from 'premier';
 import { FakeClock } from 'premier/testing';
 import { deferred, outcome } from '../support/doubles.js';
 
@@ -8,7 +15,8 @@ const setUp = (options: CircuitBreakerOptions = {}) => {
   const clock = new FakeClock();
   const premier = new Premier({ clock });
   const events: string[] = [];
-  for (const event of ['circuitOpened', 'circuitHalfOpened', 'circuitClosed', 'circuitRejected'] as const) premier.on(event, () => events.push(event));
+  for (const event of ['circuitOpened', 'circuitHalfOpened', 'circuitClosed', 'circuitRejected'] as const)
+    premier.on(event, () => events.push(event));
   let runs = 0;
   const call = premier.circuitBreaker(options)(async function call(ends: 'well' | Error | Promise<unknown>) {
     runs++;
@@ -32,7 +40,10 @@ describe('circuitBreaker', () => {
     await fail(1);
     const { error } = await outcome(call('well'));
     assert.ok(error instanceof CircuitBreakerOpenError && error instanceof CircuitBreakerOpenException && error instanceof RejectedError);
-    assert.deepEqual([error.retryAfter, error.statusCode, error.headers, error.code], [60, 503, { 'retry-after': '60' }, 'PREMIER_CIRCUIT_OPEN']);
+    assert.deepEqual(
+      [error.retryAfter, error.statusCode, error.headers, error.code],
+      [60, 503, { 'retry-after': '60' }, 'PREMIER_CIRCUIT_OPEN'],
+    );
     assert.equal(runs(), 10);
     assert.deepEqual(circuit(), { name: 'call', state: 'open', failureCount: 5, successCount: 1, totalCalls: 10, retryAfter: 60 });
     assert.deepEqual(events, ['circuitOpened', 'circuitRejected']);
@@ -121,7 +132,10 @@ describe('circuitBreaker', () => {
   test('refusals by other policies and the caller’s own abort do not count', async () => {
     const clock = new FakeClock();
     const premier = new Premier({ clock });
-    const limited = premier.pipe(premier.circuitBreaker({ failureThreshold: 1, name: 'c' }), premier.fixedWindow({ quota: 1, duration: 60, name: 'c' }));
+    const limited = premier.pipe(
+      premier.circuitBreaker({ failureThreshold: 1, name: 'c' }),
+      premier.fixedWindow({ quota: 1, duration: 60, name: 'c' }),
+    );
     const call = limited(async () => 1);
     await call();
     await outcome(call());
@@ -173,7 +187,13 @@ describe('circuitBreaker', () => {
     await outcome(fetchFrom('bad'));
     assert.ok((await outcome(fetchFrom('bad'))).error instanceof CircuitBreakerOpenError);
     assert.equal(await fetchFrom('good'), 'good');
-    assert.deepEqual(premier.breakers.map(({ name, state }) => [name, state]), [['fetchFrom:bad', 'open'], ['fetchFrom:good', 'closed']]);
+    assert.deepEqual(
+      premier.breakers.map(({ name, state }) => [name, state]),
+      [
+        ['fetchFrom:bad', 'open'],
+        ['fetchFrom:good', 'closed'],
+      ],
+    );
   });
 
   test('keys are bounded', async () => {
@@ -188,11 +208,11 @@ describe('circuitBreaker', () => {
   test('a fallback answers while it is open, and only then', async () => {
     const clock = new FakeClock();
     const premier = new Premier({ clock });
-    const call = premier.circuitBreaker({ failureThreshold: 1, fallback: (_error: unknown, id: string) => `resting ${id}` })(async function call(
-      _id: string,
-    ): Promise<string> {
-      throw new Error('no');
-    });
+    const call = premier.circuitBreaker({ failureThreshold: 1, fallback: (_error: unknown, id: string) => `resting ${id}` })(
+      async function call(_id: string): Promise<string> {
+        throw new Error('no');
+      },
+    );
     assert.equal(((await outcome(call('1'))).error as Error).message, 'no');
     assert.equal(await call('2'), 'resting 2');
   });

@@ -79,7 +79,10 @@ describe('hedge', () => {
     assert.equal(started.length, 3);
     started[1]?.settle.resolve('second');
     assert.equal(await result, 'second');
-    assert.deepEqual(started.map(({ signal }) => signal.aborted), [true, false, true]);
+    assert.deepEqual(
+      started.map(({ signal }) => signal.aborted),
+      [true, false, true],
+    );
     assert.equal(clock.timers, 0);
   });
 
@@ -120,7 +123,10 @@ describe('hedge', () => {
     const result = outcome(premier.pipe(premier.timeout(2), premier.hedge({ after: 1 }))(fn)());
     await clock.advance(5);
     assert.ok((await result).error);
-    assert.deepEqual(started.map(({ signal }) => signal.aborted), [true, true]);
+    assert.deepEqual(
+      started.map(({ signal }) => signal.aborted),
+      [true, true],
+    );
     assert.equal(clock.timers, 0);
   });
 });

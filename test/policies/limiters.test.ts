@@ -102,7 +102,11 @@ describe('limiters', () => {
     assert.ok(error instanceof QuotaExceedsError);
     assert.equal(error.retryAfter, 1);
     await clock.advance(5);
-    assert.deepEqual(left, [[1, 0], [2, 1000], [3, 2000]]);
+    assert.deepEqual(left, [
+      [1, 0],
+      [2, 1000],
+      [3, 2000],
+    ]);
     assert.equal(clock.timers, 0);
   });
 
@@ -119,7 +123,12 @@ describe('limiters', () => {
     await clock.advance('600ms');
     void bucket(6);
     await clock.advance(9);
-    assert.deepEqual(left, [[1, 0], [3, 1000], [4, 2000], [6, 3000]]);
+    assert.deepEqual(left, [
+      [1, 0],
+      [3, 1000],
+      [4, 2000],
+      [6, 3000],
+    ]);
   });
 
   test("onExceeded: 'wait' waits until the quota admits, first come first served", async () => {
@@ -133,7 +142,14 @@ describe('limiters', () => {
     await clock.advance('500ms');
     void call(6);
     await clock.advance(9);
-    assert.deepEqual(order, [[1, 0], [2, 0], [3, 1000], [4, 1000], [5, 2000], [6, 2000]]);
+    assert.deepEqual(order, [
+      [1, 0],
+      [2, 0],
+      [3, 1000],
+      [4, 1000],
+      [5, 2000],
+      [6, 2000],
+    ]);
     assert.equal(clock.timers, 0);
   });
 
@@ -266,7 +282,10 @@ describe('limiters', () => {
   });
 
   test('50 ms and 60 days are durations like any other', async () => {
-    for (const [duration, almost, rest] of [['50ms', '49ms', '1ms'], ['60d', '59d', '1d']] as const) {
+    for (const [duration, almost, rest] of [
+      ['50ms', '49ms', '1ms'],
+      ['60d', '59d', '1d'],
+    ] as const) {
       const { clock, premier } = setUp();
       const limiter = premier.limiter({ quota: 1, duration, algorithm: 'sliding_window' });
       await limiter.consume('k');
@@ -293,7 +312,10 @@ describe('limiters', () => {
   ] as const) {
     test(`wrong options are refused when decorating: ${method} ${JSON.stringify(options)}`, () => {
       const premier = new Premier();
-      assert.throws(() => (premier[method] as (options: unknown) => (fn: unknown) => unknown)(options)(async function call() {}), OptionsError);
+      assert.throws(
+        () => (premier[method] as (options: unknown) => (fn: unknown) => unknown)(options)(async function call() {}),
+        OptionsError,
+      );
     });
   }
 });

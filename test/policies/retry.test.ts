@@ -41,7 +41,11 @@ describe('retry', () => {
   for (const [name, wait, expected] of [
     ['a number is the same wait each time', 0.5, [0.5, 0.5, 0.5, 0.5]],
     ['the last item of a list repeats', ['100ms', 1], [0.1, 1, 1, 1]],
-    ['a function gets the attempt from 0, and the error', (attempt: number, error: unknown) => attempt + Number(String((error as Error).message)), [1, 2, 3, 4]],
+    [
+      'a function gets the attempt from 0, and the error',
+      (attempt: number, error: unknown) => attempt + Number((error as Error).message),
+      [1, 2, 3, 4],
+    ],
     ['a backoff without jitter doubles up to its maximum', { base: 1, max: 5, jitter: 'none' }, [1, 2, 4, 5]],
     ['full jitter is from 0 to the wait', { base: 1, jitter: 'full' }, [0.5, 1, 2, 4]],
     ['equal jitter is from half of the wait', { base: 1, jitter: 'equal' }, [0.75, 1.5, 3, 6]],
@@ -224,7 +228,12 @@ describe('retry', () => {
     })('a');
     await clock.advance(5);
     assert.equal(await result, 'well');
-    assert.deepEqual(heard, ['load: attempt 1 of 3 failed, next in 1 s: Error: no', 'a', 'load: attempt 2 of 3 failed, next in 1 s: Error: no', 'a']);
+    assert.deepEqual(heard, [
+      'load: attempt 1 of 3 failed, next in 1 s: Error: no',
+      'a',
+      'load: attempt 2 of 3 failed, next in 1 s: Error: no',
+      'a',
+    ]);
   });
 
   for (const [options, message] of [
@@ -232,9 +241,18 @@ describe('retry', () => {
     [{ maxAttempts: 1.5 }, 'retry: option "maxAttempts" must be a whole number of at least 1 (got 1.5)'],
     [{ maxAttempt: 3 }, 'retry: unknown option "maxAttempt"; did you mean "maxAttempts"?'],
     [{ exceptions: ['Error'] }, 'retry: option "exceptions" must be a list of error classes (got an array of 1)'],
-    [{ maxElapsedS: '5' }, `retry: option "maxElapsedS" must be seconds as a number, or a string with a unit: '250ms', '5s', '1m', '2h', '7d' (got '5')`],
-    [{ maxElapsedS: '5 parsecs' }, `retry: option "maxElapsedS" must be seconds as a number, or a string with a unit: '250ms', '5s', '1m', '2h', '7d' (got '5 parsecs')`],
-    [{ wait: { base: -1 } }, `retry: option "wait.base" must be seconds as a number, or a string with a unit: '250ms', '5s', '1m', '2h', '7d' (got -1)`],
+    [
+      { maxElapsedS: '5' },
+      `retry: option "maxElapsedS" must be seconds as a number, or a string with a unit: '250ms', '5s', '1m', '2h', '7d' (got '5')`,
+    ],
+    [
+      { maxElapsedS: '5 parsecs' },
+      `retry: option "maxElapsedS" must be seconds as a number, or a string with a unit: '250ms', '5s', '1m', '2h', '7d' (got '5 parsecs')`,
+    ],
+    [
+      { wait: { base: -1 } },
+      `retry: option "wait.base" must be seconds as a number, or a string with a unit: '250ms', '5s', '1m', '2h', '7d' (got -1)`,
+    ],
     [{ wait: { bse: 1 } }, 'retry: unknown option "wait.bse"; did you mean "base"?'],
     [7, 'retry: the options must be an object (got 7)'],
   ] as const) {

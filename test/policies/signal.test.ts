@@ -43,10 +43,16 @@ describe('premier.signal', () => {
     });
     const result = outcome(outer());
     await clock.advance(1);
-    assert.deepEqual(signals.map(({ aborted }) => aborted), [false, true]);
+    assert.deepEqual(
+      signals.map(({ aborted }) => aborted),
+      [false, true],
+    );
     await clock.advance(4);
     await result;
-    assert.deepEqual(signals.map(({ aborted }) => aborted), [true, true]);
+    assert.deepEqual(
+      signals.map(({ aborted }) => aborted),
+      [true, true],
+    );
   });
 
   test('a load that several wait for does not end with one of them', async () => {

@@ -44,7 +44,10 @@ describe('timeout', () => {
     const hung = outcome(read(true));
     await clock.advance(5);
     const { error } = await hung;
-    assert.deepEqual(signals.map(({ aborted }) => aborted), [false, true]);
+    assert.deepEqual(
+      signals.map(({ aborted }) => aborted),
+      [false, true],
+    );
     assert.equal(signals[1]?.reason, error);
   });
 
@@ -117,7 +120,7 @@ describe('timeout', () => {
   });
 
   for (const seconds of [0, -1, NaN, Infinity, '5', '', {}, null] as const) {
-    test(`${String(seconds === '' ? "''" : JSON.stringify(seconds))} is no timeout`, () => {
+    test(`${seconds === '' ? "''" : JSON.stringify(seconds)} is no timeout`, () => {
       assert.throws(() => timeout(seconds as never), OptionsError);
     });
   }

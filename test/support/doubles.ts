@@ -1,5 +1,9 @@
 /** A function that throws the errors one after the other, then returns (or never does), and counts its calls. */
-export function failing<T = string>(errors: readonly unknown[], result: T = 'done' as T, hanging = false): (() => Promise<T>) & { calls: number } {
+export function failing<T = string>(
+  errors: readonly unknown[],
+  result: T = 'done' as T,
+  hanging = false,
+): (() => Promise<T>) & { calls: number } {
   const next = async function failing(): Promise<T> {
     const error = errors[double.calls++];
     if (error !== undefined) throw error as Error;
@@ -18,7 +22,11 @@ export function outcome<T>(promise: Promise<T>): Promise<{ readonly value?: T; r
 }
 
 /** A promise with its handles outside. */
-export function deferred<T = void>(): { readonly promise: Promise<T>; readonly resolve: (value: T) => void; readonly reject: (error: unknown) => void } {
+export function deferred<T = void>(): {
+  readonly promise: Promise<T>;
+  readonly resolve: (value: T) => void;
+  readonly reject: (error: unknown) => void;
+} {
   let resolve!: (value: T) => void;
   let reject!: (error: unknown) => void;
   const promise = new Promise<T>((onValue, onError) => {

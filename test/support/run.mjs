@@ -4,10 +4,11 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 const words = process.argv.slice(2);
-const files = ['.build/standard/test', '.build/legacy/test'].filter((root) => existsSync(root))
+const files = ['.build/standard/test', '.build/legacy/test']
+  .filter((root) => existsSync(root))
   .flatMap((root) => readdirSync(root, { recursive: true }).map((file) => join(root, file)))
   .filter((file) => file.endsWith('.test.js') && (words.length === 0 || words.some((word) => file.includes(word))))
-  .toSorted();
+  .toSorted((a, b) => a.localeCompare(b));
 if (files.length === 0) {
   console.error(`no test file has ${words.join(' or ')} in its path`);
   process.exit(1);

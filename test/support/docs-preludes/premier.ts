@@ -1,0 +1,3 @@
+import { Premier } from 'premier';
+
+export const premier = new Premier();
