@@ -21,13 +21,24 @@ describe('code in the documentation', () => {
 
   for (const mode of ['standard', 'legacy'] as const satisfies readonly Mode[]) {
     test(`compiles, ${mode} decorators`, () => {
-      none(errorsOf(fences.filter((fence) => isFor(mode, fence)), mode), 'mend these snippets, or the types that they are right about');
+      none(
+        errorsOf(
+          fences.filter((fence) => isFor(mode, fence)),
+          mode,
+        ),
+        'mend these snippets, or the types that they are right about',
+      );
     });
   }
 
   test('says in which language it is', () => {
-    const odd = fences.filter(({ info: [language, which] }) => !language || (which !== undefined && which !== 'legacy' && which !== 'both'));
-    none(odd.map(({ page, line }) => `${page}:${line - 1}`), 'begin these fences with ```ts, ```ts legacy, ```ts both, ```sh, ```json …');
+    const odd = fences.filter(
+      ({ info: [language, which] }) => !language || (which !== undefined && which !== 'legacy' && which !== 'both'),
+    );
+    none(
+      odd.map(({ page, line }) => `${page}:${line - 1}`),
+      'begin these fences with ```ts, ```ts legacy, ```ts both, ```sh, ```json …',
+    );
   });
 });
 
@@ -45,7 +56,11 @@ describe('policy pages', () => {
     test(`${name} has all headings, in order`, () => {
       const page = pageAt(`docs/policies/${name}.md`);
       assert.equal(headings(page)[0], `# ${name}`);
-      assert.deepEqual(headings(page).filter((heading) => heading.startsWith('## ')), expected, `${page.path}: mend the headings`);
+      assert.deepEqual(
+        headings(page).filter((heading) => heading.startsWith('## ')),
+        expected,
+        `${page.path}: mend the headings`,
+      );
     });
   }
 
@@ -62,8 +77,12 @@ describe('policy pages', () => {
       const thrown = codeWords(section(page, '## Throws').join('\n')).filter((word) => /^[A-Z]\w*Error$/.test(word));
       const emitted = table(section(page, '## Emits')).flatMap(([event]) => codeWords(event ?? ''));
       return [
-        ...thrown.filter((word) => !Object.hasOwn(errors, word) && word !== 'AbortError').map((word) => `${page.path}: there is no error ${word}`),
-        ...emitted.filter((word) => !(eventNames as readonly string[]).includes(word)).map((word) => `${page.path}: there is no event ${word}`),
+        ...thrown
+          .filter((word) => !Object.hasOwn(errors, word) && word !== 'AbortError')
+          .map((word) => `${page.path}: there is no error ${word}`),
+        ...emitted
+          .filter((word) => !(eventNames as readonly string[]).includes(word))
+          .map((word) => `${page.path}: there is no event ${word}`),
       ];
     });
     none(unknown, 'mend these names');
@@ -85,7 +104,9 @@ describe('docs/reference/errors.md', () => {
     const missing = classes.flatMap((one) => {
       const known = new Set(codeWords(section(page, `## ${one.name}`).join('\n')));
       if (known.size === 0) return [`## ${one.name}`];
-      return fieldsOf(one).filter((field) => !known.has(field)).map((field) => `## ${one.name}: \`${field}\``);
+      return fieldsOf(one)
+        .filter((field) => !known.has(field))
+        .map((field) => `## ${one.name}: \`${field}\``);
     });
     none(missing, `${page.path}: write of these`);
   });
@@ -109,7 +130,11 @@ describe('docs/reference/events.md', () => {
   const rows = table(section(page, '# Events'));
 
   test('lists every event, in order, and no other', () => {
-    assert.deepEqual(rows.map(([event]) => codeWords(event ?? '')[0]), eventNames, `${page.path}: mend the first column of the table`);
+    assert.deepEqual(
+      rows.map(([event]) => codeWords(event ?? '')[0]),
+      eventNames,
+      `${page.path}: mend the first column of the table`,
+    );
   });
 
   test('names the fields of each event', () => {
@@ -138,7 +163,8 @@ describe('links', () => {
         const { file, anchor } = resolve(page, target);
         if (!existsSync(file)) return [`${page.path}:${line}: there is no ${file}`];
         const there = pages.find(({ path }) => path === file);
-        if (anchor !== undefined && !(there && anchors(there).has(anchor))) return [`${page.path}:${line}: ${file} has no heading #${anchor}`];
+        if (anchor !== undefined && !(there && anchors(there).has(anchor)))
+          return [`${page.path}:${line}: ${file} has no heading #${anchor}`];
         return [];
       }),
     );
@@ -151,6 +177,9 @@ describe('links', () => {
       const page = pages.find((one) => one.path === path);
       if (page && path !== 'README.md') for (const { target } of links(page)) reached.add(resolve(page, target).file);
     }
-    none(pages.map(({ path }) => path).filter((path) => !reached.has(path)), 'link to these pages');
+    none(
+      pages.map(({ path }) => path).filter((path) => !reached.has(path)),
+      'link to these pages',
+    );
   });
 });

@@ -69,7 +69,7 @@ export class Circuit {
     }
     const now = this.#clock.monotonic();
     if (this.#state === 'open') {
-      if (now < this.#until) return this.#until - now;
+      if (now < this.#until) return Math.ceil(this.#until - now);
       this.#become('half_open');
     }
     return this.#admitProbe(now);
@@ -80,7 +80,7 @@ export class Circuit {
     if (this.#probes.size >= halfOpenMax) {
       const [oldest] = this.#probes;
       const lease = (oldest as Permit).at + recoveryTimeout - now;
-      if (lease > 0) return lease;
+      if (lease > 0) return Math.ceil(lease);
       // A probe that never settles gives up its place.
       this.#probes.delete(oldest as Permit);
     }
@@ -136,7 +136,7 @@ export class Circuit {
   }
 
   get info(): CircuitInfo {
-    const left = this.#state === 'open' ? Math.max(0, this.#until - this.#clock.monotonic()) : 0;
+    const left = this.#state === 'open' ? Math.max(0, Math.ceil(this.#until - this.#clock.monotonic())) : 0;
     return {
       name: this.name,
       state: this.#state === 'open' && left === 0 ? 'half_open' : this.#state,

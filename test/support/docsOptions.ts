@@ -28,25 +28,25 @@ function inner(option: string, field: Field<unknown>, lines: readonly string[]):
   const start = lines.indexOf(`### ${option}`);
   if (start === -1) return [`the options inside "${option}" need a heading "### ${option}" with a table of ${names.join(', ')}`];
   const rows = new Map(table(lines.slice(start)).map(([name = '', given = '']) => [codeWords(name)[0] ?? name, given]));
-  const defaults = defaultsOf(field, names, `policy: option "${option}"`);
+  const read = (given: object): Readonly<Record<string, unknown>> | undefined => {
+    try {
+      const parsed = field.parse(given, `policy: option "${option}"`);
+      return parsed === invalid ? undefined : (parsed as Record<string, unknown>);
+    } catch {
+      return undefined;
+    }
+  };
+  const defaults = read({});
+  // A duration is resolved to milliseconds; only a duration takes a text with a unit.
+  const defaultOf = (name: string, value: unknown): unknown => (typeof value === 'number' && read({ [name]: '1s' }) ? value / 1000 : value);
   return [
     ...[...rows.keys()].filter((name) => !names.includes(name)).map((name) => `### ${option}: there is no option "${name}": take it out`),
     ...names.flatMap((name) => {
       const given = rows.get(name);
       if (given === undefined) return [`### ${option}: option "${name}" is missing`];
-      return complaint(`${option}.${name}`, given, defaults === undefined ? undefined : shown(defaults[name]));
+      return defaults ? complaint(`${option}.${name}`, given, shown(defaultOf(name, defaults[name]))) : [];
     }),
   ];
-}
-
-/** What an empty object becomes; nothing is known where it lacks something. */
-function defaultsOf(field: Field<unknown>, names: readonly string[], path: string): Readonly<Record<string, unknown>> | undefined {
-  try {
-    const parsed = field.parse({}, path);
-    return parsed === invalid || !names.every((name) => name in (parsed as object)) ? undefined : (parsed as Record<string, unknown>);
-  } catch {
-    return undefined;
-  }
 }
 
 /** What the column "Default" has to say: `required`, or a value; nothing is known of a default that the policy itself fills in. */

@@ -32,6 +32,7 @@ function stop(): void {
   shop.keepAliveTimeout = 1;
   shop.close(async () => {
     supplier.close();
+    supplier.closeAllConnections();
     await premier.close();
   });
 }
