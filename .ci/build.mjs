@@ -15,7 +15,18 @@ await build({
   deps: { alwaysBundle: ['p-retry', 'is-network-error'] },
 });
 
-const types = ['-p', 'tsconfig.json', '--noEmit', 'false', '--declaration', '--emitDeclarationOnly', '--rootDir', 'src', '--outDir', 'dist/types'];
+const types = [
+  '-p',
+  'tsconfig.json',
+  '--noEmit',
+  'false',
+  '--declaration',
+  '--emitDeclarationOnly',
+  '--rootDir',
+  'src',
+  '--outDir',
+  'dist/types',
+];
 execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', ...types], { stdio: 'inherit' });
 
 // The same declarations a second time, for `require`: what a `.d.ts` describes is told by the nearest package.json.

@@ -1,97 +1,104 @@
 import type { Algorithm } from '../core/provider.js';
 import { type Quota, verdict } from './quota.js';
 
-/** Admissions, oldest first: `counts[i]` of them, the last at `times[i]`. `used` is their sum. */
+/**
+ * Admissions: the newest `count` at `at`, and before them `older`, as pairs of instant and count, oldest first. `used` is their sum. Most
+ * keys are seen once, and a list costs more than all the rest: there is none until a second instant is needed.
+ */
 interface SlidingWindow {
-  times: number[];
-  counts: number[];
+  at: number;
+  count: number;
   used: number;
+  older: number[] | undefined;
 }
 
 /** Up to this quota every admission keeps its own instant; above it, those of one 128th of the duration share the latest. */
 export const exactUpTo = 128;
 
 /**
- * Never more than `quota` in any span of `duration`. An admission leaves when `duration` has passed since it (the log of Stripe's and
- * Cloudflare's write-ups); above a quota of 128 admissions of one grain (`duration / 128`) leave together with their last, so a place
- * frees up to one grain late, never early, and the state stays bounded at 129 grains.
+ * Never more than `quota` in any span of `duration`. An admission leaves when `duration` has passed since it (the sliding log; see
+ * "How we built rate limiting capable of scaling to millions of domains", Cloudflare, 2017, for what approximating it costs). Above a quota
+ * of 128 the admissions of one grain (`duration / 128`) leave together with their last, so a place frees up to one grain late, never
+ * early, and the state stays bounded at 129 grains.
  */
 export const slidingWindow: Algorithm<SlidingWindow, Quota> = {
   name: 'sliding_window',
-  create: () => ({ times: [], counts: [], used: 0 }),
-  copy: ({ times, counts, used }) => ({ times: [...times], counts: [...counts], used }),
+  create: () => ({ at: 0, count: 0, used: 0, older: undefined }),
+  copy: ({ at, count, used, older }) => ({ at, count, used, older: older && [...older] }),
   step(state, { quota, duration, cost }, time) {
-    const { times, counts } = state;
-    const last = times.length - 1;
     // A clock that stepped back goes on from the latest admission.
-    const now = last >= 0 && (times[last] as number) > time ? (times[last] as number) : time;
-    let first = 0;
-    let used = state.used;
-    while (first <= last && (times[first] as number) + duration <= now) used -= counts[first++] as number;
-    const resetAfter = first <= last ? (times[last] as number) + duration - time : 0;
+    const now = state.at > time ? state.at : time;
+    const live = state.count > 0 && state.at + duration > now;
+    const first = live ? firstLive(state.older, now - duration) : 0;
+    const used = live ? state.used - sum(state.older, first) : 0;
+    const resetAfter = live ? state.at + duration - time : 0;
     if (cost > 0 && used + cost > quota) {
-      return verdict(
-        false,
-        quota,
-        quota - used,
-        cost > quota ? Infinity : freesAt(state, first, used + cost - quota) + duration - time,
-        resetAfter,
-      );
+      const retryAfter = cost > quota ? Infinity : freesAt(state, first, used + cost - quota) + duration - time;
+      return verdict(false, quota, quota - used, retryAfter, resetAfter);
     }
     if (cost === 0) return verdict(true, quota, quota - used, 0, resetAfter);
-    drop(state, first, used);
+    if (!live) clear(state);
+    else for (let i = 0; i < first; i++) state.older?.shift();
+    state.used = used + cost;
     if (cost < 0) giveBack(state, -cost);
     else admit(state, now, cost, quota > exactUpTo ? duration / exactUpTo : 0);
-    const newest = times.length > 0 ? (times[times.length - 1] as number) + duration - time : 0;
-    return verdict(true, quota, quota - state.used, 0, newest);
+    return verdict(true, quota, quota - state.used, 0, state.count > 0 ? state.at + duration - time : 0);
   },
 };
 
-/** The instant of the admission with which enough places have left. */
-function freesAt({ times, counts }: SlidingWindow, first: number, wanted: number): number {
-  let left = wanted;
-  let i = first;
-  for (; i < times.length - 1; i++) {
-    left -= counts[i] as number;
-    if (left <= 0) break;
-  }
-  return times[i] as number;
+/** Where in the pairs the first one stands that is younger than `expired`. */
+function firstLive(older: readonly number[] | undefined, expired: number): number {
+  let first = 0;
+  if (older) while (first < older.length && (older[first] as number) <= expired) first += 2;
+  return first;
 }
 
-function drop(state: SlidingWindow, first: number, used: number): void {
-  for (let i = 0; i < first; i++) {
-    state.times.shift();
-    state.counts.shift();
+/** How many admissions the pairs before `end` hold. */
+function sum(older: readonly number[] | undefined, end: number): number {
+  let total = 0;
+  if (older) for (let i = 1; i < end; i += 2) total += older[i] as number;
+  return total;
+}
+
+/** The instant of the admission with which enough places have left. */
+function freesAt({ at, older }: SlidingWindow, first: number, wanted: number): number {
+  let left = wanted;
+  if (older) {
+    for (let i = first; i < older.length; i += 2) {
+      left -= older[i + 1] as number;
+      if (left <= 0) return older[i] as number;
+    }
   }
-  state.used = used;
+  return at;
+}
+
+function clear(state: SlidingWindow): void {
+  state.at = 0;
+  state.count = 0;
+  state.used = 0;
+  state.older = undefined;
 }
 
 function admit(state: SlidingWindow, now: number, cost: number, grain: number): void {
-  const { times, counts } = state;
-  const last = times.length - 1;
-  const together =
-    last >= 0 && (grain === 0 ? times[last] === now : Math.floor((times[last] as number) / grain) === Math.floor(now / grain));
-  if (together) {
-    times[last] = now;
-    counts[last] = (counts[last] as number) + cost;
-  } else {
-    times.push(now);
-    counts.push(cost);
-  }
-  state.used += cost;
+  const { at, count, older } = state;
+  const together = count > 0 && (grain === 0 ? at === now : Math.floor(at / grain) === Math.floor(now / grain));
+  state.at = now;
+  state.count = together ? count + cost : cost;
+  if (together || count === 0) return;
+  if (older) older.push(at, count);
+  else state.older = [at, count];
 }
 
-/** Takes back the newest admissions. */
+/** Takes back the newest admissions; `used` is never below what is left of them. */
 function giveBack(state: SlidingWindow, cost: number): void {
   let left = cost;
-  while (left > 0 && state.counts.length > 0) {
-    const last = state.counts.length - 1;
-    const taken = Math.min(left, state.counts[last] as number);
+  while (left > 0 && state.count > 0) {
+    const taken = Math.min(left, state.count);
     left -= taken;
-    state.used -= taken;
-    if (taken === state.counts[last]) {
-      state.times.pop();
-      state.counts.pop();
-    } else state.counts[last] = (state.counts[last] as number) - taken;
+    state.count -= taken;
+    if (state.count > 0) break;
+    state.count = state.older?.pop() ?? 0;
+    state.at = state.older?.pop() ?? 0;
   }
+  state.used += left;
 }
