@@ -14,7 +14,7 @@ const pageAt = (path: string): Page => {
   assert.ok(page, `${path} is missing: write it`);
   return page;
 };
-const none = (found: readonly string[], what: string): void => assert.equal(found.length, 0, `${what}:\n${found.join('\n')}`);
+const none = (found: readonly string[], what: string): void => assert.ok(found.length === 0, `${what}:\n${found.join('\n')}`);
 
 describe('code in the documentation', () => {
   const fences = pages.flatMap((page) => page.fences);

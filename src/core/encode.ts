@@ -10,13 +10,10 @@ import { KeyError } from './errors.js';
  * that names the path. A class gives its instances a key by a method `toKey()`.
  */
 export function encodeArgs(args: readonly unknown[]): string {
+  if (args.length === 1 && typeof args[0] === 'string') return encodeText(args[0]);
   let count = args.length;
   while (count > 0 && args[count - 1] === undefined) count--;
-  if (count === 1) {
-    const only = args[0];
-    if (typeof only === 'string') return encodeText(only);
-    return shorten('(' + encode(only, 'args[0]', undefined));
-  }
+  if (count === 1 && typeof args[0] === 'string') return encodeText(args[0]);
   let text = '(';
   for (let i = 0; i < count; i++) text += encode(args[i], `args[${i}]`, undefined);
   return shorten(text);
@@ -28,8 +25,8 @@ const hash = 35;
 
 function encodeText(text: string): string {
   const first = text.charCodeAt(0);
-  if (first === parenthesis || first === hash) return shorten('(' + text.length + '"' + text);
-  return text.length > longest ? shorten('(' + text.length + '"' + text) : text;
+  if (text.length <= longest && first !== parenthesis && first !== hash) return text;
+  return shorten('(' + text.length + '"' + text);
 }
 
 function shorten(text: string): string {

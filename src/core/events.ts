@@ -114,13 +114,16 @@ export class Events {
     for (const listener of listeners) guard(() => (listener as (event: unknown) => unknown)(event));
   }
 
-  /** The same for an event whose detail is one key: nothing is built unless somebody listens. */
-  key(type: 'cacheHit' | 'cacheMiss', whose: Named, key: string): void {
-    this.counts[type]++;
-    if (this.#listeners[type]?.size) {
-      this.counts[type]--;
-      this.emit(type, whose, { key });
-    }
+  /** A hit, without building anything unless somebody listens: the commonest event of all. */
+  hit(whose: Named, key: string): void {
+    if (this.#listeners.cacheHit === undefined) this.counts.cacheHit++;
+    else this.emit('cacheHit', whose, { key });
+  }
+
+  /** The same for a miss. */
+  miss(whose: Named, key: string): void {
+    if (this.#listeners.cacheMiss === undefined) this.counts.cacheMiss++;
+    else this.emit('cacheMiss', whose, { key });
   }
 }
 

@@ -161,6 +161,7 @@ export const list = <T>(of: Field<T | undefined>): Field<readonly T[] | undefine
 /** Options inside an option. */
 export const group = <F extends Readonly<Record<string, Field<unknown>>>>(fields: F): Field<ResolvedOf<F> | undefined> =>
   field<ResolvedOf<F> | undefined>(`an object with ${Object.keys(fields).join(', ')}`, undefined, (given, path) => {
+    if (typeof given !== 'object' || given === null || Array.isArray(given)) return invalid;
     const [policy, rest] = path.split(': option ') as [string, string];
     return parseFields(fields, given, policy, rest.replaceAll('"', '')) as ResolvedOf<F>;
   });

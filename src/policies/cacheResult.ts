@@ -134,7 +134,7 @@ export const cacheResult = definePolicy({
       if (cached !== undefined) {
         if (now < cached.freshUntil) {
           if (early(cached, now)) refresh(space, key, call, next);
-          events.key('cacheHit', call, key);
+          events.hit(call, key);
           return Promise.resolve(own(cached.value));
         }
         if (now < cached.freshUntil + staleS) {
@@ -143,7 +143,7 @@ export const cacheResult = definePolicy({
           return Promise.resolve(own(cached.value));
         }
       }
-      events.key('cacheMiss', call, key);
+      events.miss(call, key);
       const loading = shared(space.loading(key, tags !== undefined)?.promise ?? load(space, key, call, next));
       if (cached === undefined || now >= cached.freshUntil + staleIfErrorS) return loading;
       return loading.catch(() => {
@@ -162,7 +162,7 @@ export const cacheResult = definePolicy({
         if (!(stored instanceof Promise)) return found(stored, now, space, key, call, next);
         const loading = space.loading(key, tags !== undefined);
         if (loading) {
-          events.key('cacheMiss', call, key);
+          events.miss(call, key);
           return shared(loading.promise);
         }
         return stored.then(

@@ -1,6 +1,7 @@
 import type { Call } from '../core/call.js';
 import type { Duration } from '../core/duration.js';
-import { CircuitBreakerOpenError, circuitOpen, KeyError } from '../core/errors.js';
+import { callerKey } from '../core/callerKey.js';
+import { CircuitBreakerOpenError, circuitOpen } from '../core/errors.js';
 import { selector } from '../core/failures.js';
 import { ByName } from '../core/identity.js';
 import {
@@ -75,7 +76,7 @@ export interface CircuitWindowOptions {
   calls?: number;
   /**
    * With fewer calls in the window the circuit stays closed.
-   * @default 10
+   * @default 10, or `calls` if that is fewer
    */
   minCalls?: number;
   /**
@@ -109,7 +110,7 @@ export const circuitBreaker = definePolicy({
       window: group({
         seconds: duration({ zero: false }),
         calls: integer(1, 1_000_000),
-        minCalls: withDefault(integer(1), 10),
+        minCalls: integer(1),
         failureRate: withDefault(number(0.001, 1), 0.5),
         slowRate: withDefault(number(0.001, 1), 1),
         slowAfter: duration(),
@@ -123,6 +124,9 @@ export const circuitBreaker = definePolicy({
       if (!window) return undefined;
       if (failureThreshold !== undefined) return 'options "failureThreshold" and "window" exclude each other; keep one';
       if ((window.seconds === undefined) === (window.calls === undefined)) return 'option "window" needs either "seconds" or "calls"';
+      if (window.calls !== undefined && (window.minCalls ?? 1) > window.calls) {
+        return `option "window.minCalls" must not be over "calls", or the circuit never opens (got ${window.minCalls} over ${window.calls})`;
+      }
       return undefined;
     },
   ),
@@ -134,7 +138,7 @@ export const circuitBreaker = definePolicy({
     );
     const newWindow = (): Window => {
       if (!window) return new Consecutive(options.failureThreshold ?? 5);
-      const rules: RateRules = window;
+      const rules: RateRules = { ...window, minCalls: window.minCalls ?? Math.min(10, window.calls ?? 10) };
       return window.calls === undefined ? new LastSeconds(window.seconds ?? 0, rules) : new LastCalls(window.calls, rules);
     };
     const changed: CircuitRules['changed'] = ({ name }, state, retryAfter) => {
@@ -147,7 +151,7 @@ export const circuitBreaker = definePolicy({
     const single = new ByName(runtime, 'circuitBreaker', place, options.name, circuit);
     const keyed = new ByName(runtime, 'circuitBreaker', place, options.name, (name) => ({ name }));
     const circuitOf = (call: Call): Circuit =>
-      key ? keyedCircuit(runtime, circuit, `${keyed.of(call).name}:${keyOf(key, call)}`) : single.of(call);
+      key ? keyedCircuit(runtime, circuit, `${keyed.of(call).name}:${callerKey(key, call, 'key')}`) : single.of(call);
 
     const breaker: Beside<Permit> = {
       enter(call) {
@@ -174,14 +178,6 @@ export const circuitBreaker = definePolicy({
 });
 
 const isOpen = (error: unknown): boolean => error instanceof CircuitBreakerOpenError;
-
-function keyOf(key: (...args: unknown[]) => unknown, call: Call): string {
-  try {
-    return String(key.apply(call.self, [...call.args]));
-  } catch (cause) {
-    throw new KeyError(`${call.name}: the circuit breaker's "key" threw`, 'key', { cause });
-  }
-}
 
 function keyedCircuit(runtime: Runtime, circuit: (name: string) => Circuit, name: string): Circuit {
   const circuits = runtime.registry.all<Circuit>('circuit') as Map<string, Circuit>;

@@ -1,7 +1,7 @@
 import { algorithms, type QuotaAlgorithm } from '../algorithms/index.js';
 import type { Call } from '../core/call.js';
-import { encodeArgs } from '../core/encode.js';
-import { KeyError, OptionsError, quotaExceeds } from '../core/errors.js';
+import { callerKey, type KeyMaker } from '../core/callerKey.js';
+import { OptionsError, quotaExceeds } from '../core/errors.js';
 import { ByName } from '../core/identity.js';
 import { prefixOf } from '../core/keyspace.js';
 import type { Around, Next, Place, Runtime } from '../core/policy.js';
@@ -9,9 +9,6 @@ import { type Awaitable, openStore, type Store } from '../core/provider.js';
 import { type Keyed, type LimitRule, quotaOf, type Ruling, spendAll } from './limit.js';
 import { Line } from './line.js';
 import { Turns } from './turns.js';
-
-/** A limiter's key function, its arguments' types forgotten. */
-export type KeyMaker = (...args: unknown[]) => string;
 
 /** A limit with the key function it is spent under. */
 export interface KeyedRule extends LimitRule {
@@ -50,7 +47,7 @@ export class Limiter implements Around {
     const only = this.#only;
     // Two fast ways through, which are most calls: one limit, a fixed cost.
     if (only === undefined || this.#plan.cost !== 1 || this.#lines.size > 0) return this.#general(call, next);
-    const key = only.keymaker === undefined ? '' : keyOf(only.keymaker, call);
+    const key = only.keymaker === undefined ? '' : callerKey(only.keymaker, call, 'keymaker');
     const verdict = this.#stores.of(call).step(key, only.step, only.one);
     if (verdict instanceof Promise)
       return verdict.then((known) => this.#ruled({ verdict: known, keyed: { rule: only, key } }, call, next, 1));
@@ -61,7 +58,7 @@ export class Limiter implements Around {
   #general(call: Call, next: Next): Promise<unknown> {
     const cost = this.#cost(call);
     const all = this.#plan.rules.map((rule, i): Keyed => {
-      const key = rule.keymaker === undefined ? '' : keyOf(rule.keymaker, call);
+      const key = rule.keymaker === undefined ? '' : callerKey(rule.keymaker, call, 'keymaker');
       return { rule, key: this.#only ? key : `${i}:${key}` };
     });
     const line = this.#lines.get(lineKey(call, all));
@@ -136,17 +133,3 @@ export class Limiter implements Around {
 }
 
 const lineKey = (call: Call, all: readonly Keyed[]): string => `${call.name}\n${all.map(({ key }) => key).join('\n')}`;
-
-function keyOf(keymaker: KeyMaker, call: Call): string {
-  let key: unknown;
-  try {
-    key = keymaker.apply(call.self, call.args as unknown[]);
-  } catch (cause) {
-    throw new KeyError(`${call.name}: the keymaker threw: ${String(cause)}`, 'keymaker()', { cause });
-  }
-  if (typeof key === 'string') return key;
-  if (key === undefined || key === null) {
-    throw new KeyError(`${call.name}: the keymaker returned ${String(key)}; return a text for every caller`, 'keymaker()');
-  }
-  return encodeArgs([key]);
-}

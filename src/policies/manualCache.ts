@@ -83,7 +83,8 @@ export class ManualCache {
 
   #checked(key: string, stored: unknown): Cached | undefined {
     const cached = this.#space.valid(stored);
-    this.#runtime.events.key(cached ? 'cacheHit' : 'cacheMiss', this.#who, key);
+    if (cached) this.#runtime.events.hit(this.#who, key);
+    else this.#runtime.events.miss(this.#who, key);
     return cached;
   }
 }

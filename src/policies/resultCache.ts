@@ -3,7 +3,7 @@ import { encodeArgs } from '../core/encode.js';
 import { KeyError, OptionsError } from '../core/errors.js';
 import { ByName } from '../core/identity.js';
 import { prefixOf } from '../core/keyspace.js';
-import type { Runtime } from '../core/policy.js';
+import type { Place, Runtime } from '../core/policy.js';
 import { type CacheSpace, CacheSpaces } from './cacheSpace.js';
 
 /** What says where results are kept. */
@@ -21,12 +21,17 @@ export class ResultCache {
   readonly #places: ByName<{ readonly name: string; readonly space: CacheSpace; readonly callers: Callers }>;
   readonly #byInstance = new WeakMap<object, number>();
   readonly #isMethod: boolean;
+  readonly #scope: Naming['scope'];
+  /** Whether arguments alone make the key. */
+  readonly #plain: boolean;
   #instances = 0;
 
-  constructor(naming: Naming, runtime: Runtime, place: ConstructorParameters<typeof ByName>[2]) {
+  constructor(naming: Naming, runtime: Runtime, place: Place) {
     this.#naming = naming;
     this.runtime = runtime;
     this.#isMethod = place.site.form === 'method';
+    this.#scope = naming.scope ?? runtime.scope;
+    this.#plain = naming.cacheKey === undefined && (this.#scope === undefined || this.#scope === 'class');
     this.#places = new ByName(runtime, 'cacheResult', place, naming.name, (name) => ({
       name,
       space: CacheSpaces.of(runtime.provider).open(runtime.keyspace, name),
@@ -49,15 +54,15 @@ export class ResultCache {
   space(call: Call): CacheSpace {
     const { space, callers } = this.#places.of(call);
     const { self } = call;
-    const scope = this.#naming.scope ?? this.runtime.scope;
-    if (scope === undefined && typeof self === 'object' && self !== null) callers.admit(self, this.#isMethod, call.site.method);
+    if (this.#scope === undefined && typeof self === 'object' && self !== null) callers.admit(self, this.#isMethod, call.site.method);
     return space;
   }
 
   key(self: unknown, args: readonly unknown[]): string {
+    if (this.#plain) return encodeArgs(args);
     const { cacheKey } = this.#naming;
     const key = cacheKey === undefined ? encodeArgs(args) : this.#customKey(cacheKey, self, args);
-    const scope = this.#naming.scope ?? this.runtime.scope;
+    const scope = this.#scope;
     if (scope === undefined || scope === 'class' || self === undefined || self === null) return key;
     const whose = scope === 'instance' ? String(this.#instance(self)) : this.#scopeOf(scope, self);
     return `(${whose.length}@${whose}${key}`;
@@ -77,7 +82,12 @@ export class ResultCache {
   }
 
   #scopeOf(scope: (self: unknown) => string, self: unknown): string {
-    const whose: unknown = scope(self);
+    let whose: unknown;
+    try {
+      whose = scope(self);
+    } catch (cause) {
+      throw new KeyError(`cacheResult: the scope function threw: ${String(cause)}`, 'scope()', { cause });
+    }
     if (typeof whose === 'string') return whose;
     throw new KeyError(`cacheResult: the scope function must return a text (got ${typeof whose})`, 'scope()');
   }

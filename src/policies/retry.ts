@@ -56,7 +56,10 @@ export interface RetryOptions<A extends readonly unknown[] = readonly never[], R
   onFail?: (...args: A) => unknown;
   /** Ends the call, its wait and its attempts at once. */
   signal?: AbortSignal;
-  /** Hears of every attempt that failed. */
+  /**
+   * Hears of every attempt that failed.
+   * @default the Premier's logger
+   */
   logger?: Logger;
 }
 

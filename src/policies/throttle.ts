@@ -1,9 +1,10 @@
 import type { AlgorithmName } from '../algorithms/index.js';
+import type { KeyMaker } from '../core/callerKey.js';
 import type { Duration } from '../core/duration.js';
 import { duration, either, fn, group, integer, list, oneOf, required, schema, text, withDefault } from '../core/options.js';
 import { type Around, definePolicy, type PolicyDefinition } from '../core/policy.js';
 import { limitRule } from './limit.js';
-import { type KeyedRule, type KeyMaker, Limiter, type Plan } from './limiter.js';
+import { type KeyedRule, Limiter, type Plan } from './limiter.js';
 
 /** Options that every limiter has. */
 export interface LimiterOptions<A extends readonly unknown[] = readonly never[]> {

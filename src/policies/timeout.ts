@@ -9,7 +9,10 @@ import { log } from './log.js';
 export interface TimeoutOptions {
   /** How long a call may take. */
   seconds: Duration;
-  /** Hears of every call that took too long. */
+  /**
+   * Hears of every call that took too long.
+   * @default the Premier's logger
+   */
   logger?: Logger;
 }
 
@@ -20,12 +23,13 @@ export interface TimeoutOptions {
 export const timeout = definePolicy({
   name: 'timeout',
   options: schema<TimeoutOptions>('timeout')({ seconds: required(duration({ zero: false })), logger: logger() }),
-  create({ seconds: ms, logger: to }, { clock, events }, { site }): Beside<Deadline<Exit>> {
+  create({ seconds: ms, logger: own }, { clock, events, logger: common }, { site }): Beside<Deadline<Exit>> {
     if (isSynchronous(site.fn)) {
       throw new OptionsError(
         `timeout: ${site.method} is synchronous, nothing can end it early; decorate a function that returns a promise`,
       );
     }
+    const to = own ?? common;
     const deadlines = deadlinesOf(clock, ms);
     const expired = (exit: Exit): void => {
       const error = timedOut(exit.call.name, ms);

@@ -258,3 +258,15 @@ describe('circuitBreaker', () => {
     });
   }
 });
+
+test('a window of a few calls opens when they are full, and a minCalls over it is refused', async () => {
+  const { fail, circuit } = setUp({ window: { calls: 5 } });
+  await fail(5);
+  assert.equal(circuit()?.state, 'open');
+  assert.throws(() => new Premier().circuitBreaker({ window: { calls: 5, minCalls: 6 } }), OptionsError);
+});
+
+test('a key that names nobody is a KeyError, not a circuit that all share', async () => {
+  const call = new Premier().circuitBreaker({ key: () => undefined as unknown as string })(async function call() {});
+  assert.equal(((await outcome(call())).error as Error).name, 'KeyError');
+});

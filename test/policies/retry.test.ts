@@ -253,6 +253,10 @@ describe('retry', () => {
       { wait: { base: -1 } },
       `retry: option "wait.base" must be seconds as a number, or a string with a unit: '250ms', '5s', '1m', '2h', '7d' (got -1)`,
     ],
+    [
+      { wait: '5' },
+      `retry: option "wait" must be seconds as a number, or a string with a unit: '250ms', '5s', '1m', '2h', '7d', or a list, each seconds as a number, or a string with a unit: '250ms', '5s', '1m', '2h', '7d', or a function (attempt, error) => duration, or an object with base, factor, max, jitter (got '5')`,
+    ],
     [{ wait: { bse: 1 } }, 'retry: unknown option "wait.bse"; did you mean "base"?'],
     [7, 'retry: the options must be an object (got 7)'],
   ] as const) {

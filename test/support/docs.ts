@@ -14,7 +14,7 @@ export interface Fence {
   readonly info: readonly string[];
   readonly line: number;
   readonly code: string;
-  /** The file in `docs-preludes` that its code goes on from: `<!-- prelude: users -->` on the line above. */
+  /** The file in `docs-preludes` that its code goes on from: `<!-- prelude: users -->` above it. */
   readonly prelude: string | undefined;
 }
 
@@ -39,10 +39,11 @@ function readPage(path: string): Page {
     if (!opening) continue;
     const closing = lines.indexOf('```', i + 1);
     if (closing === -1) throw new Error(`${path}:${i + 1} opens a code fence that is never closed`);
-    const prelude = /^<!-- prelude: ([\w-]+) -->$/.exec(lines[i - 1] ?? '')?.[1];
+    const above = lines.findLastIndex((line, j) => j < i && line !== '');
+    const prelude = /^<!-- prelude: ([\w-]+) -->$/.exec(lines[above] ?? '')?.[1];
     const info = (opening[1] as string).split(' ').filter((word) => word !== '');
     fences.push({ page: path, info, line: i + 2, code: lines.slice(i + 1, closing).join('\n'), prelude });
-    lines.fill('', i, closing + 1);
+    lines.fill('', prelude === undefined ? i : above, closing + 1);
   }
   return { path, lines, fences };
 }

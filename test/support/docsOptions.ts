@@ -53,7 +53,7 @@ function inner(option: string, field: Field<unknown>, lines: readonly string[]):
 function wanted(field: Field<unknown>): string | undefined {
   if (field.required) return 'required';
   const inSeconds = field.wants.includes('seconds as a number') && typeof field.default === 'number';
-  return shown(inSeconds ? (field.default as number) / 1000 : field.default);
+  return shown(inSeconds ? field.default / 1000 : field.default);
 }
 
 function shown(value: unknown): string | undefined {
