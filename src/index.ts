@@ -32,6 +32,7 @@ export {
   type Next,
   type Place,
   type PolicyDefinition,
+  Refusal,
   type Registry,
   type Runtime,
 } from './core/policy.js';

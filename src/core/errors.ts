@@ -150,7 +150,8 @@ export class CircuitBreakerOpenError extends RejectedError {
   static override readonly code: PremierErrorCode = 'PREMIER_CIRCUIT_OPEN';
 
   constructor(name: string, retryAfter: number) {
-    super(`${name}: the circuit is open; retry after ${retryAfter} s`, retryAfter);
+    // Without the number, which would take longer to write than all the rest of the error.
+    super(`${name}: the circuit is open`, retryAfter);
   }
 
   override get name(): string {

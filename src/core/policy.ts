@@ -22,14 +22,19 @@ export interface Beside<State = unknown> {
   readonly sync?: boolean;
   /** Set when this policy may end the call before the function does: `open` then gets an `Exit`. */
   readonly early?: boolean;
-  /** The call begins. What it returns comes back in `success` or `failure`; throwing refuses the call. */
-  enter?(call: Call): State;
+  /** The call begins. What it returns comes back in `success` or `failure`; throwing, or returning a `Refusal`, refuses the call. */
+  enter?(call: Call): State | Refusal;
   /** The same for an `early` policy. Its calls have a life of their own: `exit.call`, which the exit aborts. */
   open?(exit: Exit): State;
   /** The call succeeded. A promise that is returned takes the place of the value. */
   success?(value: unknown, state: State, call: Call, again: Next): Promise<unknown> | undefined;
   /** The call failed. A promise that is returned takes the place of the failure; nothing returned lets it pass. */
   failure?(error: unknown, state: State, call: Call, again: Next): Promise<unknown> | undefined;
+}
+
+/** What `enter` returns to refuse a call: the same as throwing the error, without the price of a `throw`. */
+export class Refusal {
+  constructor(readonly error: Error) {}
 }
 
 /** The way out for an `early` policy. */

@@ -1,5 +1,5 @@
 import { type Call, invoke, invokeRaw } from './call.js';
-import type { Around, Behaviour, Beside, Exit, Next } from './policy.js';
+import { type Around, type Behaviour, type Beside, type Exit, type Next, Refusal } from './policy.js';
 
 /**
  * Compiles policies, outermost first, into one runner. Policies around the call nest; neighbours beside it share one frame and one
@@ -62,6 +62,7 @@ function alone(level: Beside, inner: Next): Next {
       } catch (error) {
         return Promise.reject(error);
       }
+      if (state instanceof Refusal) return Promise.reject(state.error);
     }
     return inner(call).then(
       level.success && ((value) => level.success?.(value, state, call, inner) ?? value),
@@ -148,7 +149,9 @@ class Frame {
           this.states.push(exit);
           exit.own = level.open?.(exit);
         } else {
-          this.states.push(level.enter?.(call));
+          const state = level.enter?.(call);
+          if (state instanceof Refusal) return this.fail(i - 1, state.error);
+          this.states.push(state);
         }
       } catch (error) {
         return this.fail(i - 1, error);

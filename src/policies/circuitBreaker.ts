@@ -18,7 +18,7 @@ import {
   value,
   withDefault,
 } from '../core/options.js';
-import { type Behaviour, type Beside, definePolicy, type Runtime } from '../core/policy.js';
+import { type Behaviour, type Beside, definePolicy, Refusal, type Runtime } from '../core/policy.js';
 import { Circuit, type CircuitRules, type Permit } from './circuit.js';
 import { Consecutive, LastCalls, LastSeconds, type RateRules, type Window } from './circuitWindow.js';
 import { fallback, type Fallback } from './fallback.js';
@@ -159,7 +159,7 @@ export const circuitBreaker = definePolicy({
         const permit = its.admit();
         if (typeof permit !== 'number') return permit;
         events.emit('circuitRejected', call, { circuit: its.name, retryAfter: permit / 1000 });
-        throw circuitOpen(its.name, permit);
+        return new Refusal(circuitOpen(its.name, permit));
       },
       success(_value, permit) {
         permit.circuit.succeeded(permit);
