@@ -34,7 +34,10 @@ async function time() {
       rows.push({ name: entry.name, ns: median(entry.nsPerCall), ratio: ratio(entry, entries[0]) });
     }
   };
-  await group(all.filter(([, { late }]) => !late), 15);
+  await group(
+    all.filter(([, { late }]) => !late),
+    15,
+  );
   // Peers that leave much behind come last, each alone with the hand-written call.
   const late = all.filter(([, made]) => made.late);
   for (const one of late) await group([hand, one], 5);

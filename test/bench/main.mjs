@@ -27,7 +27,9 @@ const tell = (text) => {
 };
 const results = { node: process.version, operations: [], memory: [], failures: [] };
 
-tell(`Node ${process.version}, ${availableParallelism()} cores. Median of interleaved rounds; CPU time of one process for each operation.\n`);
+tell(
+  `Node ${process.version}, ${availableParallelism()} cores. Median of interleaved rounds; CPU time of one process for each operation.\n`,
+);
 for (const operation of operations.filter(({ name }) => wanted(name))) {
   const guard = await run('child.mjs', 'guard', operation.name);
   const measured = guard.error ? guard : await run('child.mjs', 'measure', operation.name);

@@ -44,9 +44,10 @@ export const stores = {
   },
   cacheResult: {
     title: 'Premier cacheResult, a number a key',
-    open: () => new Premier({ provider: memory({ maxEntries: room }) }).cacheResult({ expireS: 3600 })(async function find() {
-      return 1;
-    }),
+    open: () =>
+      new Premier({ provider: memory({ maxEntries: room }) }).cacheResult({ expireS: 3600 })(async function find() {
+        return 1;
+      }),
   },
   'hand-cache': {
     title: 'hand-written cache on lru-cache, a number a key',

@@ -23,7 +23,9 @@ const verdictText = ({ met }) => (met ? 'ok' : 'MISSED');
 
 function table(header, lines) {
   const widths = header.map((_, column) => Math.max(...[header, ...lines].map((line) => line[column].length)));
-  const print = (line) => '  ' + line.map((cell, column) => (column === 0 || column > 2 ? cell.padEnd(widths[column]) : cell.padStart(widths[column]))).join('  ');
+  const print = (line) =>
+    '  ' +
+    line.map((cell, column) => (column === 0 || column > 2 ? cell.padEnd(widths[column]) : cell.padStart(widths[column]))).join('  ');
   return [header, ...lines].map((line) => print(line).trimEnd()).join('\n');
 }
 
@@ -51,8 +53,12 @@ export function memoryTable(memory) {
 
 export function summary({ operations, memory, failures }) {
   const missed = [
-    ...operations.flatMap(({ name, verdicts }) => verdicts.filter(({ met }) => !met).map((goal) => `${name}: ${found(goal)}, goal ${goalText(goal)}`)),
-    ...memory.filter(({ met }) => !met).map(({ title, bytes, atMost }) => `memory: ${title}: ${bytes.at(-1).toFixed(0)} bytes, goal <= ${atMost}`),
+    ...operations.flatMap(({ name, verdicts }) =>
+      verdicts.filter(({ met }) => !met).map((goal) => `${name}: ${found(goal)}, goal ${goalText(goal)}`),
+    ),
+    ...memory
+      .filter(({ met }) => !met)
+      .map(({ title, bytes, atMost }) => `memory: ${title}: ${bytes.at(-1).toFixed(0)} bytes, goal <= ${atMost}`),
   ];
   const goals = operations.flatMap(({ verdicts }) => verdicts).length + memory.filter(({ atMost }) => atMost !== undefined).length;
   const lines = [`${goals - missed.length} of ${goals} goals met`, ...missed.map((one) => `  MISSED ${one}`)];

@@ -84,7 +84,7 @@ export const breakerClosed = {
 /** The same breakers, open: what a call costs that is refused and caught. */
 function opened({ wrap }) {
   return {
-    async wrap(work) {
+    async wrap() {
       const call = await wrap(async () => {
         throw new Error('down');
       });

@@ -95,7 +95,16 @@ const checkWith =
   };
 
 const ids = Array.from({ length: 1000 }, (_, i) => `user-${i}`);
-const filter = (i) => ({ tenant: `tenant-${i % 7}`, page: i, size: 50, sort: 'createdAt', descending: true, status: 'active', country: 'NL', text: 'blue chairs' });
+const filter = (i) => ({
+  tenant: `tenant-${i % 7}`,
+  page: i,
+  size: 50,
+  sort: 'createdAt',
+  descending: true,
+  status: 'active',
+  country: 'NL',
+  text: 'blue chairs',
+});
 const filters = Array.from({ length: 1000 }, (_, i) => filter(i));
 const same = (x) => x;
 
@@ -120,17 +129,18 @@ export const cacheObject = {
 };
 
 let fresh = 0;
-const { 'p-memoize': _unbounded, 'cache-manager': _alsoUnbounded, 'utils-decorators': _neitherBounded, cacheable: _nor, ...bounded } = peers(same);
+const { 'async-cache-dedupe': dedupes, bentocache: bento } = peers(same);
 
 export const cacheMiss = {
   name: 'cache-miss',
   title: 'cache miss that evicts another key; bounded caches only',
   goals: [{ of: 'Premier', to: 'hand-written', atMost: 1.5 }],
   work: async (x) => x,
+  sliceMs: 60,
   options: { max: 1000 },
   args: [undefined],
   argument: () => `user-${fresh++}`,
-  candidates: { 'hand-written': { wrap: hand(same) }, Premier: { wrap: premier }, ...bounded },
+  candidates: { 'hand-written': { wrap: hand(same) }, Premier: { wrap: premier }, 'async-cache-dedupe': dedupes, bentocache: bento },
   async check({ wrap }) {
     let runs = 0;
     const call = await wrap(
