@@ -252,7 +252,7 @@ export class Premier {
 
   /** What happened so far. */
   stats(): PremierStats {
-    return { events: { ...this.#runtime.events.counts }, cache: this.cache.stats(), breakers: [...this.breakers] };
+    return { events: this.#runtime.events.counts, cache: this.cache.stats(), breakers: [...this.breakers] };
   }
 
   /** The policies around a method, outermost first. `target` is a class, its prototype or an instance. */

@@ -1,3 +1,4 @@
+import { apply } from './apply.js';
 import { OptionsError } from './errors.js';
 
 /** The function under its policies: what a `Call` takes its name from. */
@@ -154,11 +155,7 @@ function invokeHere(call: Call): unknown {
   const before = current;
   current = call;
   try {
-    const { fn } = call.site;
-    const args = call.args as never[];
-    // By far the commonest lists are short, and `call` is cheaper than `apply`.
-    if (args.length === 1) return fn.call(call.self, args[0] as never);
-    return args.length === 0 ? fn.call(call.self) : fn.apply(call.self, args);
+    return apply(call.site.fn, call.self, call.args);
   } finally {
     current = before;
   }

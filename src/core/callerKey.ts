@@ -1,3 +1,4 @@
+import { apply } from './apply.js';
 import type { Call } from './call.js';
 import { encodeArgs } from './encode.js';
 import { KeyError } from './errors.js';
@@ -12,7 +13,7 @@ export type KeyMaker = (...args: unknown[]) => string;
 export function callerKey(keymaker: KeyMaker, call: Call, option: string): string {
   let key: unknown;
   try {
-    key = keymaker.apply(call.self, call.args as unknown[]);
+    key = apply(keymaker, call.self, call.args);
   } catch (cause) {
     throw new KeyError(`${call.name}: the ${option} function threw: ${String(cause)}`, `${option}()`, { cause });
   }

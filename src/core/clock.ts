@@ -1,3 +1,5 @@
+import { performance } from 'node:perf_hooks';
+
 /** Where time comes from. Tests hand in a `FakeClock`; everything else uses `systemClock`. */
 export interface Clock {
   /** Milliseconds since the epoch, whole. */

@@ -90,14 +90,21 @@ interface Named {
 
 /** Counts every event, and tells those that somebody listens to. */
 export class Events {
-  /** How often each event happened. */
-  readonly counts: Record<EventName, number>;
+  readonly #counts: Record<EventName, number>;
+  #hits = 0;
+  #misses = 0;
   readonly #listeners: Partial<Record<EventName, Set<(event: never) => void>>> = {};
   readonly #now: () => number;
 
   constructor(now: () => number) {
     this.#now = now;
-    this.counts = Object.fromEntries(eventNames.map((name) => [name, 0])) as Record<EventName, number>;
+    this.#counts = Object.fromEntries(eventNames.map((name) => [name, 0])) as Record<EventName, number>;
+  }
+
+  /** How often each event happened. */
+  get counts(): Record<EventName, number> {
+    const counts = this.#counts;
+    return { ...counts, cacheHit: counts.cacheHit + this.#hits, cacheMiss: counts.cacheMiss + this.#misses };
   }
 
   on<N extends EventName>(name: N, listener: Listener<N>): () => void {
@@ -107,7 +114,7 @@ export class Events {
   }
 
   emit<N extends EventName>(type: N, whose: Named, detail: EventDetails[N]): void {
-    this.counts[type]++;
+    this.#counts[type]++;
     const listeners = this.#listeners[type];
     if (listeners === undefined || listeners.size === 0) return;
     const event = { type, name: whose.name, at: this.#now(), ...detail };
@@ -116,13 +123,13 @@ export class Events {
 
   /** A hit, without building anything unless somebody listens: the commonest event of all. */
   hit(whose: Named, key: string): void {
-    if (this.#listeners.cacheHit === undefined) this.counts.cacheHit++;
+    if (this.#listeners.cacheHit === undefined) this.#hits++;
     else this.emit('cacheHit', whose, { key });
   }
 
   /** The same for a miss. */
   miss(whose: Named, key: string): void {
-    if (this.#listeners.cacheMiss === undefined) this.counts.cacheMiss++;
+    if (this.#listeners.cacheMiss === undefined) this.#misses++;
     else this.emit('cacheMiss', whose, { key });
   }
 }

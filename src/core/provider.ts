@@ -41,8 +41,8 @@ export interface Step {
 export interface Store {
   /** The value, or `undefined`. `now` saves a look at the clock where the caller has just looked. */
   get(key: string, now?: number): Awaitable<unknown>;
-  /** Keeps a value for `ttlMs` milliseconds; without it, until it is deleted or there is no room. */
-  set(key: string, value: unknown, ttlMs?: number): Awaitable<void>;
+  /** Keeps a value for `ttlMs` milliseconds; without it, until it is deleted or there is no room. `now` as for `get`. */
+  set(key: string, value: unknown, ttlMs?: number, now?: number): Awaitable<void>;
   /** Whether there was something. */
   delete(key: string): Awaitable<boolean>;
   has(key: string): Awaitable<boolean>;
@@ -71,7 +71,7 @@ export function openStore(provider: Provider, prefix: string): Store {
   if (provider.open) return provider.open(prefix);
   return {
     get: (key, now) => provider.get(prefix + key, now),
-    set: (key, value, ttlMs) => provider.set(prefix + key, value, ttlMs),
+    set: (key, value, ttlMs, now) => provider.set(prefix + key, value, ttlMs, now),
     delete: (key) => provider.delete(prefix + key),
     has: (key) => provider.has(prefix + key),
     step: (key, algorithm, params) => provider.step(prefix + key, algorithm, params),

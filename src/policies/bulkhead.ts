@@ -4,6 +4,7 @@ import type { Duration } from '../core/duration.js';
 import { bulkheadFull } from '../core/errors.js';
 import { duration, flag, integer, schema, withDefault } from '../core/options.js';
 import { type Around, definePolicy, type Next } from '../core/policy.js';
+import { rejected } from '../core/rejected.js';
 import { AdaptiveLimit } from './adaptiveLimit.js';
 
 /** Options of `bulkhead`. */
@@ -108,7 +109,7 @@ export const bulkhead = definePolicy({
           running++;
           return occupy(call, next);
         }
-        return queue.size < maxQueue ? enqueue(call, next) : Promise.reject(refuse(call));
+        return queue.size < maxQueue ? enqueue(call, next) : rejected(refuse(call));
       },
     };
   },

@@ -118,7 +118,7 @@ export const cacheResult = definePolicy({
       // What several callers wait for does not end with one of them.
       const alone = call.detach();
       const failed = (error: unknown): void => events.emit('cacheFailed', call, { key, error });
-      return space.load(key, clock, () => next(alone), keepFor(alone), failed).promise;
+      return space.load(key, { clock, run: () => next(alone), keep: keepFor(alone), failed, timed: earlyBeta > 0 }).promise;
     };
     const own = (value: unknown): unknown => (clone ? structuredClone(value) : value);
     const shared = (loading: Promise<unknown>): Promise<unknown> => (clone ? loading.then(own) : loading);

@@ -30,6 +30,19 @@ export interface Keep {
   readonly tags: readonly string[] | undefined;
 }
 
+/** A load that is to run. */
+export interface Loading {
+  readonly clock: Clock;
+  readonly run: () => Promise<unknown>;
+  /** Whether and how to keep what it brought. What this throws goes to `failed`. */
+  readonly keep: (value: unknown) => Keep | undefined;
+  readonly failed: (error: unknown) => void;
+  /** Whether anybody wants to know how long it took. */
+  readonly timed: boolean;
+}
+
+const settled = Promise.resolve();
+
 /** The cached values of one name in a keyspace, and the loads of them that run in this process. */
 export class CacheSpace {
   readonly store: Store;
@@ -55,23 +68,18 @@ export class CacheSpace {
   }
 
   /** Runs a load, which everybody who asks for the key meanwhile shares, and keeps what `keep` says. */
-  load(
-    key: string,
-    clock: Clock,
-    run: () => Promise<unknown>,
-    keep: (value: unknown) => Keep | undefined,
-    failed: (error: unknown) => void,
-  ): Load {
+  load(key: string, { clock, run, keep, failed, timed }: Loading): Load {
     const since = this.#tags.latest;
-    const started = clock.monotonic();
+    const started = timed ? clock.monotonic() : 0;
     this.#forget(key);
-    const load: Load = { stale: false, since, promise: Promise.resolve() };
+    const load: Load = { stale: false, since, promise: settled };
     const done = (): void => {
       if (this.#loads.get(key) === load) this.#loads.delete(key);
     };
     load.promise = run().then(
       (value) => {
-        const stored = load.stale ? undefined : this.#keep(key, clock, value, keep, since, clock.monotonic() - started, failed);
+        const took = timed ? clock.monotonic() - started : 0;
+        const stored = load.stale ? undefined : this.#keep(key, value, since, took, { clock, keep, failed });
         if (stored === undefined) {
           done();
           return value;
@@ -116,29 +124,28 @@ export class CacheSpace {
 
   #keep(
     key: string,
-    clock: Clock,
     value: unknown,
-    keep: (value: unknown) => Keep | undefined,
     since: number,
     took: number,
-    failed: (error: unknown) => void,
+    how: Pick<Loading, 'clock' | 'keep' | 'failed'>,
   ): Promise<void> | undefined {
     try {
-      const how = keep(value);
-      if (how === undefined) return undefined;
-      if (how.tags && !this.#tags.untouched(how.tags, since)) return undefined;
-      const stored = this.#set(key, clock, value, how, since, took);
+      const kept = how.keep(value);
+      if (kept === undefined) return undefined;
+      if (kept.tags && !this.#tags.untouched(kept.tags, since)) return undefined;
+      const stored = this.#set(key, how.clock, value, kept, since, took);
       return stored instanceof Promise ? stored : undefined;
     } catch (error) {
-      failed(error);
+      how.failed(error);
       return undefined;
     }
   }
 
   #set(key: string, clock: Clock, value: unknown, { expire, grace, tags }: Keep, since: number, took: number): Awaitable<void> {
-    const freshUntil = expire === undefined ? Infinity : clock.now() + expire;
+    const now = expire === undefined ? 0 : clock.now();
+    const freshUntil = expire === undefined ? Infinity : now + expire;
     const cached: Cached = { value, freshUntil, took, since, tags: tags?.length ? tags : undefined };
-    return this.store.set(key, cached, expire === undefined ? undefined : expire + grace);
+    return this.store.set(key, cached, expire === undefined ? undefined : expire + grace, now);
   }
 }
 

@@ -5,6 +5,7 @@ import { OptionsError, quotaExceeds } from '../core/errors.js';
 import { ByName } from '../core/identity.js';
 import { prefixOf } from '../core/keyspace.js';
 import type { Around, Next, Place, Runtime } from '../core/policy.js';
+import { rejected } from '../core/rejected.js';
 import { type Awaitable, openStore, type Store } from '../core/provider.js';
 import { type Keyed, type LimitRule, quotaOf, type Ruling, spendAll } from './limit.js';
 import { Line } from './line.js';
@@ -85,7 +86,7 @@ export class Limiter implements Around {
     }
     const retryAfter = verdict.retryAfter / 1000;
     this.#runtime.events.emit('throttled', call, { key: keyed.key, retryAfter });
-    return Promise.reject(quotaExceeds(call.name, keyed.rule.quota, keyed.rule.duration, verdict.retryAfter, keyed.key));
+    return rejected(quotaExceeds(call.name, keyed.rule.quota, keyed.rule.duration, verdict.retryAfter, keyed.key));
   }
 
   /** Waits until the limit admits the call, behind those who wait already. */

@@ -60,13 +60,13 @@ export class ManualCache {
     const encoded = keyOf(key);
     const loading =
       this.#space.loading(encoded, keep.tags !== undefined) ??
-      this.#space.load(
-        encoded,
-        this.#runtime.clock,
-        async () => load(),
-        () => keep,
-        (error) => this.#runtime.events.emit('cacheFailed', this.#who, { key, error }),
-      );
+      this.#space.load(encoded, {
+        clock: this.#runtime.clock,
+        run: async () => load(),
+        keep: () => keep,
+        failed: (error) => this.#runtime.events.emit('cacheFailed', this.#who, { key, error }),
+        timed: false,
+      });
     return loading.promise as Promise<T>;
   }
 

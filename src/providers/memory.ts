@@ -65,9 +65,9 @@ class Memory implements Provider {
     return part.get(rest, now);
   }
 
-  set(key: string, stored: unknown, ttlMs?: number): void {
+  set(key: string, stored: unknown, ttlMs?: number, now?: number): void {
     const [part, rest] = this.#partOf(key);
-    part.set(rest, stored, ttlMs);
+    part.set(rest, stored, ttlMs, now);
   }
 
   delete(key: string): boolean {

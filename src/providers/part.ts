@@ -44,6 +44,9 @@ export class Part implements Store {
   #regulars = new Recent<object>();
   /** States of keys that were used once: they make room first, so that a flood of them pushes out no counter that is in use. */
   #newcomers = new Recent<object>();
+  /** The regular key that was stepped last, and its state: a key that is hammered needs no look-up. */
+  #hotKey: string | undefined;
+  #hot: object | undefined;
   bytes = 0;
 
   constructor(pool: Pool) {
@@ -63,9 +66,9 @@ export class Part implements Store {
     return undefined;
   }
 
-  set(key: string, stored: unknown, ttlMs?: number): void {
+  set(key: string, stored: unknown, ttlMs?: number, now?: number): void {
     const bytes = this.#pool.maxBytes === Infinity ? 0 : sizeOf(stored) + key.length * 2;
-    const expiresAt = ttlMs === undefined ? Infinity : this.#pool.clock.now() + ttlMs;
+    const expiresAt = ttlMs === undefined ? Infinity : (now ?? this.#pool.clock.now()) + ttlMs;
     this.put(key, { value: stored, expiresAt, bytes });
   }
 
@@ -78,6 +81,7 @@ export class Part implements Store {
   }
 
   delete(key: string): boolean {
+    this.#cool();
     const entry = this.#values.peek(key);
     if (entry) this.#drop(key, entry);
     const state = this.#regulars.delete(key) || this.#newcomers.delete(key);
@@ -91,7 +95,7 @@ export class Part implements Store {
 
   step<S extends object, P, D extends { readonly resetAfter: number }>(key: string, algorithm: Algorithm<S, P, D>, params: P): D {
     const now = this.#pool.clock.now();
-    const known = this.#regulars.get(key) ?? this.#returning(key);
+    const known = this.state(key);
     if (known !== undefined) return algorithm.step(known as S, params, now);
     const state = algorithm.create(params);
     const decision = algorithm.step(state, params, now);
@@ -103,11 +107,19 @@ export class Part implements Store {
     return stepAll(this.#pool.clock, steps, (key) => [this, key]);
   }
 
+  /** The state of a key, which is in use from now on. */
   state(key: string): object | undefined {
-    return this.#regulars.get(key) ?? this.#returning(key);
+    if (key === this.#hotKey) return this.#hot;
+    const state = this.#regulars.get(key) ?? this.#returning(key);
+    if (state !== undefined) {
+      this.#hotKey = key;
+      this.#hot = state;
+    }
+    return state;
   }
 
   putState(key: string, state: object): void {
+    this.#cool();
     if (this.#regulars.peek(key) !== undefined) return this.#regulars.set(key, state);
     if (this.#newcomers.peek(key) === undefined) this.#pool.entries++;
     this.#newcomers.set(key, state);
@@ -126,9 +138,10 @@ export class Part implements Store {
 
   /** Gives up one key: the oldest newcomer while they have more than an eighth of the room, then the least recently used. */
   evict(): boolean {
+    this.#cool();
     const value = this.#values.pop();
     if (value) {
-      this.#count(-value[1].bytes);
+      this.#count(-value.bytes);
       return this.#lost();
     }
     const [first, second] = this.#newcomers.size > this.size >> 3 ? [this.#newcomers, this.#regulars] : [this.#regulars, this.#newcomers];
@@ -148,11 +161,17 @@ export class Part implements Store {
   }
 
   clear(): void {
+    this.#cool();
     this.#pool.entries -= this.size;
     this.#count(-this.bytes);
     this.#values = new Recent();
     this.#regulars = new Recent();
     this.#newcomers = new Recent();
+  }
+
+  #cool(): void {
+    this.#hotKey = undefined;
+    this.#hot = undefined;
   }
 
   #drop(key: string, entry: Entry): void {

@@ -25,13 +25,8 @@ export class Recent<V extends object> {
     return this.#map.delete(key);
   }
   /** Removes the least recently used. */
-  pop(): [string, V] | undefined {
-    for (const key of this.#map.rkeys()) {
-      const entry = this.#map.peek(key) as V;
-      this.#map.delete(key);
-      return [key, entry];
-    }
-    return undefined;
+  pop(): V | undefined {
+    return this.#map.pop();
   }
   keys(): Iterable<string> {
     return this.#map.keys();
