@@ -41,13 +41,14 @@ export class Limiter implements Around {
       openStore(runtime.provider, prefixOf(runtime.keyspace, 'throttle', `${policy}/${name}`)),
     );
     const [rule] = plan.rules;
-    if (plan.rules.length === 1 && rule) this.#only = { ...rule, step: algorithms[rule.algorithm], one: quotaOf(rule, 1) };
+    if (plan.rules.length === 1 && rule && plan.cost === 1)
+      this.#only = { ...rule, step: algorithms[rule.algorithm], one: quotaOf(rule, 1) };
   }
 
   run(call: Call, next: Next): Promise<unknown> {
     const only = this.#only;
-    // Two fast ways through, which are most calls: one limit, a fixed cost.
-    if (only === undefined || this.#plan.cost !== 1 || this.#lines.size > 0) return this.#general(call, next);
+    // Most limiters have one limit and a cost of 1, and nobody waits.
+    if (only === undefined || this.#lines.size > 0) return this.#general(call, next);
     const key = only.keymaker === undefined ? '' : callerKey(only.keymaker, call, 'keymaker');
     const verdict = this.#stores.of(call).step(key, only.step, only.one);
     if (verdict instanceof Promise)
@@ -60,7 +61,7 @@ export class Limiter implements Around {
     const cost = this.#cost(call);
     const all = this.#plan.rules.map((rule, i): Keyed => {
       const key = rule.keymaker === undefined ? '' : callerKey(rule.keymaker, call, 'keymaker');
-      return { rule, key: this.#only ? key : `${i}:${key}` };
+      return { rule, key: this.#plan.rules.length === 1 ? key : `${i}:${key}` };
     });
     const line = this.#lines.get(lineKey(call, all));
     if (line) return this.#queue(call, next, all, cost);

@@ -25,6 +25,9 @@ export class ResultCache {
   /** Whether arguments alone make the key. */
   readonly #plain: boolean;
   #instances = 0;
+  /** Who called last: most methods are called on one instance for ever, which may be asked for its class only once. */
+  #lastSelf: unknown;
+  #lastSpace: CacheSpace | undefined;
 
   constructor(naming: Naming, runtime: Runtime, place: Place) {
     this.#naming = naming;
@@ -52,10 +55,12 @@ export class ResultCache {
 
   /** The space for a call. Throws `OptionsError` when a second instance calls and nothing says whose cache it is. */
   space(call: Call): CacheSpace {
-    const { space, callers } = this.#places.of(call);
     const { self } = call;
+    if (this.#lastSpace !== undefined && self === this.#lastSelf) return this.#lastSpace;
+    const { space, callers } = this.#places.of(call);
     if (this.#scope === undefined && typeof self === 'object' && self !== null) callers.admit(self, this.#isMethod, call.site.method);
-    return space;
+    this.#lastSelf = self;
+    return (this.#lastSpace = space);
   }
 
   key(self: unknown, args: readonly unknown[]): string {
