@@ -96,7 +96,7 @@ export class Premier {
       logger,
       scope,
       registry: new States(),
-      claim: (policy, name, site, explicit) => names.claim(policy, name, site, explicit),
+      claim: (...claimed) => names.claim(...claimed),
     };
     this.cache = new ManualCache(this.#runtime);
     if (asyncContext) useAsyncContext(new AsyncLocalStorage<Call>());
@@ -215,7 +215,7 @@ export class Premier {
     const site = siteOf(found);
     const caches = site ? ResultCache.of(site.fn, this.#runtime) : [];
     if (caches.length === 0) {
-      const what = byMethod ? String(second) : ((found as { name?: string }).name ?? 'this function');
+      const what = byMethod ? String(second) : ((found as { name?: string } | undefined)?.name ?? 'what was given');
       throw new OptionsError(`invalidate: ${what} has no cacheResult of this Premier around it`);
     }
     for (const cache of caches) await cache.drop(byMethod ? target : undefined, args);
@@ -224,6 +224,7 @@ export class Premier {
 
   /** Drops everything that carries one of these tags. */
   async invalidateTags(...tags: readonly string[]): Promise<void> {
+    if (!tags.every((tag) => typeof tag === 'string')) throw new OptionsError('invalidateTags: every tag must be a text');
     CacheSpaces.of(this.#runtime.provider).tags(this.keyspace).bump(tags);
     this.#runtime.events.emit('cacheInvalidated', { name: 'premier' }, { tags });
   }
@@ -241,12 +242,12 @@ export class Premier {
 
   /** Hears an event, or all of them (`'*'`). Returns how to stop. Throws `OptionsError` for an event that there is not. */
   on<N extends EventName>(event: N | '*', listener: Listener<N>): () => void {
+    if (typeof listener !== 'function') throw new OptionsError(`on: the listener of '${event}' must be a function`);
     if (event === '*') {
       const stops = eventNames.map((name) => this.#runtime.events.on(name, listener as unknown as Listener<typeof name>));
       return () => stops.forEach((stop) => stop());
     }
     if (!eventNames.includes(event)) throw new OptionsError(`on: there is no event '${event}'; known are ${eventNames.join(', ')}`);
-    if (typeof listener !== 'function') throw new OptionsError(`on: the listener of '${event}' must be a function`);
     return this.#runtime.events.on(event, listener);
   }
 

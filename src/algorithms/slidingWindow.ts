@@ -89,16 +89,20 @@ function admit(state: SlidingWindow, now: number, cost: number, grain: number): 
   else state.older = [at, count];
 }
 
-/** Takes back the newest admissions; `used` is never below what is left of them. */
+/** Takes back the oldest admissions: whichever call is meant, no span can then hold more than the quota. */
 function giveBack(state: SlidingWindow, cost: number): void {
   let left = cost;
-  while (left > 0 && state.count > 0) {
-    const taken = Math.min(left, state.count);
+  const older = state.older ?? [];
+  let first = 0;
+  for (; left > 0 && first < older.length; first += 2) {
+    const taken = Math.min(left, older[first + 1] as number);
     left -= taken;
-    state.count -= taken;
-    if (state.count > 0) break;
-    state.count = state.older?.pop() ?? 0;
-    state.at = state.older?.pop() ?? 0;
+    older[first + 1] = (older[first + 1] as number) - taken;
+    if (older[first + 1] !== 0) break;
   }
-  state.used += left;
+  older.splice(0, first);
+  const taken = Math.min(left, state.count);
+  state.count -= taken;
+  state.used += left - taken;
+  if (state.count === 0) clear(state);
 }

@@ -73,30 +73,56 @@ export class Call<Args extends readonly unknown[] = readonly unknown[]> {
     if (life.aborted) return;
     life.aborted = true;
     life.reason = reason;
-    const watchers = [...life.watchers];
-    life.watchers.clear();
-    for (const watcher of watchers) watcher(reason);
+    for (const watcher of life.watchers) watcher(reason);
   }
 
-  /** Calls `watcher` once when this call is aborted; at once if it was. */
+  /** Whether anything above could abort this call. */
+  get nested(): boolean {
+    return this.parent !== undefined;
+  }
+
+  /** Calls `watcher` once when this call, or one above it, is aborted; at once if it was. */
   onAbort(watcher: (reason: unknown) => void): Unsubscribe {
     if (this.aborted) {
       watcher(this.reason);
       return () => undefined;
     }
-    const { watchers } = (this.life ??= new Life());
-    watchers.add(watcher);
-    const above = this.parent?.onAbort(watcher);
-    return () => {
-      watchers.delete(watcher);
-      above?.();
+    const own = (this.life ??= new Life());
+    const once = (reason: unknown): void => {
+      forget();
+      watcher(reason);
     };
+    const forget = (): void => {
+      own.forgets.delete(forget);
+      this.unwatch(once);
+    };
+    own.forgets.add(forget);
+    this.watch(once);
+    return forget;
+  }
+
+  /** The call is over: nothing that watched it is kept by the calls above. */
+  release(): void {
+    if (this.life) for (const forget of this.life.forgets) forget();
+  }
+
+  private watch(watcher: (reason: unknown) => void): void {
+    (this.life ??= new Life()).watchers.add(watcher);
+    this.parent?.watch(watcher);
+  }
+
+  private unwatch(watcher: (reason: unknown) => void): void {
+    this.life?.watchers.delete(watcher);
+    this.parent?.unwatch(watcher);
   }
 }
 
 class Life {
   controller: AbortController | undefined = undefined;
+  /** Who watches this call, or one below it. */
   readonly watchers: Set<(reason: unknown) => void> = new Set();
+  /** How the watchers of this call itself are forgotten. */
+  readonly forgets: Set<Unsubscribe> = new Set();
   aborted = false;
   reason: unknown = undefined;
 }
@@ -143,6 +169,17 @@ export function currentSignal(): AbortSignal {
     'signal: there is no current call here. Read it inside a decorated or wrapped function, before its first await ' +
       '(or make the Premier with { asyncContext: true })',
   );
+}
+
+/** Runs `action` as if no call made it: what it starts does not end with anybody's call. */
+export function uncalled<T>(action: () => T): T {
+  const before = current;
+  current = undefined;
+  try {
+    return action();
+  } finally {
+    current = before;
+  }
 }
 
 /** Runs the function itself, as it is: what it returns or throws. */

@@ -17,7 +17,6 @@ export function callerKey(keymaker: KeyMaker, call: Call, option: string): strin
   } catch (cause) {
     throw new KeyError(`${call.name}: the ${option} function threw: ${String(cause)}`, `${option}()`, { cause });
   }
-  if (typeof key === 'string') return key;
   if (key === undefined || key === null) {
     throw new KeyError(`${call.name}: the ${option} function returned ${String(key)}; return a text for every caller`, `${option}()`);
   }

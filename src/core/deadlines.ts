@@ -28,9 +28,13 @@ export class Deadlines {
   #resting = false;
   #restPlanned = false;
 
-  constructor(clock: Clock, ms: number) {
+  readonly #idle: () => void;
+
+  /** `idle` is called when its timer has fired and nothing is listed. */
+  constructor(clock: Clock, ms: number, idle: () => void) {
     this.#clock = clock;
     this.#ms = ms;
+    this.#idle = idle;
   }
 
   add<T>(deadline: Deadline<T>): Deadline<T> {
@@ -73,7 +77,8 @@ export class Deadlines {
       (first.expired as (of: unknown) => void)(first.of);
     }
     // A deadline that fired may have added another, and armed the timer with it.
-    if (this.#first && this.#timer === undefined) this.#arm(this.#first.due - this.#clock.monotonic());
+    if (this.#first === undefined) this.#idle();
+    else if (this.#timer === undefined) this.#arm(this.#first.due - this.#clock.monotonic());
   }
 
   /** An empty list lets the process go, once the current turn is over: switching a timer's hold twice a call would cost more than it. */
@@ -90,11 +95,15 @@ export class Deadlines {
 
 const lists = new WeakMap<Clock, Map<number, Deadlines>>();
 
-/** The list of that span on that clock, shared by everybody. */
+/** The list of that span on that clock, shared by everybody while it is in use. */
 export function deadlinesOf(clock: Clock, ms: number): Deadlines {
   let ofClock = lists.get(clock);
   if (ofClock === undefined) lists.set(clock, (ofClock = new Map()));
-  let deadlines = ofClock.get(ms);
-  if (deadlines === undefined) ofClock.set(ms, (deadlines = new Deadlines(clock, ms)));
+  const spans = ofClock;
+  let deadlines = spans.get(ms);
+  if (deadlines === undefined) {
+    const made = new Deadlines(clock, ms, () => void (spans.get(ms) === made && spans.delete(ms)));
+    spans.set(ms, (deadlines = made));
+  }
   return deadlines;
 }

@@ -11,10 +11,11 @@ export const durationWants = "seconds as a number, or a string with a unit: '250
 
 /** Milliseconds of a duration, or `undefined` when it is none (negative, NaN, infinite, no unit, unknown unit). */
 export function parseDuration(value: unknown): number | undefined {
-  if (typeof value === 'number') return value >= 0 && value < Infinity ? round(value * 1000) : undefined;
+  if (typeof value === 'number') return value >= 0 && value * 1000 < Infinity ? round(value * 1000) : undefined;
   if (typeof value !== 'string') return undefined;
   const match = withUnit.exec(value);
-  return match ? round(Number(match[1]) * (unitMs[match[2] as string] as number)) : undefined;
+  const ms = match ? round(Number(match[1]) * (unitMs[match[2] as string] as number)) : Infinity;
+  return ms < Infinity ? ms : undefined;
 }
 
 /** Milliseconds of a duration. Throws `OptionsError` naming `place` when it is none. */

@@ -81,6 +81,7 @@ function encodeRecord(record: Record<string, unknown>, path: Path, here: Above):
       break;
     }
   }
+  if (Object.getOwnPropertySymbols(record).length > 0) throw unkeyable('an object with symbol keys', path);
   let text = '{';
   for (const key of keys) {
     const value = record[key];
@@ -95,9 +96,12 @@ function encodeRecord(record: Record<string, unknown>, path: Path, here: Above):
 
 function encodeArray(array: readonly unknown[], path: Path, here: Above): string {
   let text = '[';
+  let present = 0;
   for (let i = 0; i < array.length; i++) {
+    if (i in array) present++;
     text += i in array ? encode(array[i], () => `${at(path)}[${i}]`, here) : 'H';
   }
+  if (Object.keys(array).length !== present) throw unkeyable('an array with properties of its own', path);
   return text + ']';
 }
 

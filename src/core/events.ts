@@ -93,7 +93,7 @@ export class Events {
   readonly #counts: Record<EventName, number>;
   #hits = 0;
   #misses = 0;
-  readonly #listeners: Partial<Record<EventName, Set<(event: never) => void>>> = {};
+  readonly #listeners: Partial<Record<EventName, Set<{ readonly listener: (event: never) => void }>>> = {};
   readonly #now: () => number;
 
   constructor(now: () => number) {
@@ -109,8 +109,10 @@ export class Events {
 
   on<N extends EventName>(name: N, listener: Listener<N>): () => void {
     const listeners = (this.#listeners[name] ??= new Set());
-    listeners.add(listener);
-    return () => void listeners.delete(listener);
+    // In an object of its own: one function may listen twice, and stop once.
+    const registered = { listener };
+    listeners.add(registered);
+    return () => void listeners.delete(registered);
   }
 
   emit<N extends EventName>(type: N, whose: Named, detail: EventDetails[N]): void {
@@ -118,7 +120,8 @@ export class Events {
     const listeners = this.#listeners[type];
     if (listeners === undefined || listeners.size === 0) return;
     const event = { type, name: whose.name, at: this.#now(), ...detail };
-    for (const listener of listeners) guard(() => (listener as (event: unknown) => unknown)(event));
+    // Those who listen from now on hear the next one.
+    for (const { listener } of Array.from(listeners)) guard(() => (listener as (event: unknown) => unknown)(event));
   }
 
   /** A hit, without building anything unless somebody listens: the commonest event of all. */

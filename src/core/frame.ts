@@ -43,7 +43,7 @@ export class Frame {
       const level = levels[i] as Beside;
       try {
         if (level.early === true) {
-          const exit = new FrameExit(this, i, call.fork());
+          const exit = new FrameExit(this, i, call.fork(), call.nested);
           call = exit.call;
           this.states.push(exit);
           exit.own = level.open?.(exit);
@@ -82,7 +82,8 @@ export class Frame {
       } catch (error) {
         return this.fail(i - 1, error);
       }
-      if (other !== undefined) return this.follow(i - 1, other);
+      if (other !== undefined) return this.follow(i, other);
+      this.release(i);
     }
     this.resolve(value);
   }
@@ -102,17 +103,32 @@ export class Frame {
         failure = thrown;
         continue;
       }
-      if (other !== undefined) return this.follow(i - 1, other);
+      if (other !== undefined) return this.follow(i, other);
+      this.release(i);
     }
     this.reject(failure);
   }
 
   /** Goes on outwards when a level's recovery has ended. */
-  private follow(from: number, recovery: Promise<unknown>): void {
+  private follow(level: number, recovery: Promise<unknown>): void {
     recovery.then(
-      (value) => this.succeed(from, value),
-      (error: unknown) => this.fail(from, error),
+      (value) => {
+        if (this.hasLeft(level)) return;
+        this.release(level);
+        this.succeed(level - 1, value);
+      },
+      (error: unknown) => {
+        if (this.hasLeft(level)) return;
+        this.release(level);
+        this.fail(level - 1, error);
+      },
     );
+  }
+
+  /** The calls above keep nothing of a level that is over. */
+  private release(level: number): void {
+    const state = this.states[level];
+    if (state instanceof FrameExit) state.call.release();
   }
 
   private hasLeft(level: number): boolean {
@@ -138,6 +154,7 @@ class FrameExit implements Exit {
     private readonly frame: Frame,
     private readonly level: number,
     readonly call: Call,
+    readonly nested: boolean,
   ) {}
 
   leave(error: unknown): void {

@@ -9,7 +9,7 @@ import type { Place, Runtime } from './policy.js';
  */
 export class ByName<State> {
   readonly #make: (name: string) => State;
-  readonly #claim: (name: string) => string;
+  readonly #claim: (name: string, owner?: unknown) => string;
   readonly #place: Place;
   readonly #states = new Map<string, State>();
   readonly #name: string | undefined;
@@ -20,8 +20,8 @@ export class ByName<State> {
   constructor(runtime: Runtime, policy: string, place: Place, explicit: string | undefined, make: (name: string) => State) {
     this.#make = make;
     this.#place = place;
-    this.#claim = (name) => {
-      runtime.claim(policy, name, place.site, explicit !== undefined);
+    this.#claim = (name, owner) => {
+      runtime.claim(policy, name, place.site, explicit !== undefined, owner);
       return explicit === undefined && place.ordinal > 0 ? `${name}~${place.ordinal}` : name;
     };
     const fixed = explicit ?? (place.site.form === 'function' ? place.site.method : undefined);
@@ -41,15 +41,16 @@ export class ByName<State> {
     const owner = typeof self === 'object' && self !== null ? self.constructor : self;
     if (this.#lastState !== undefined && owner === this.#lastOwner) return this.#lastState;
     const name = nameOf(this.#place.site, self);
-    let state = this.#states.get(name);
-    if (state === undefined) state = this.#named(this.#claim(name), name);
+    const claimed = this.#claim(name, owner);
+    const state = this.#states.get(name) ?? this.#named(claimed, name);
     this.#lastOwner = owner;
     return (this.#lastState = state);
   }
 
-  /** Every state so far. */
-  all(): Iterable<State> {
-    return this.#states.values();
+  /** Every state so far; the only one where the name is fixed, called or not. */
+  known(): readonly State[] {
+    if (this.#name !== undefined) return [(this.#fixed ??= this.#named(this.#name))];
+    return [...this.#states.values()];
   }
 
   #named(name: string, as: string = name): State {

@@ -8,9 +8,10 @@ export type Kind = 'cacheResult' | 'throttle' | 'circuit';
 
 /** The prefix of everything of one kind in a keyspace; with a name, of what one function or limiter keeps. */
 export function prefixOf(keyspace: string, kind: Kind, name?: string): string {
-  return name === undefined ? `${keyspace}:${kind}:` : `${keyspace}:${kind}:${escape(name)}:`;
+  return name === undefined ? `${keyspace}:${kind}:` : `${keyspace}:${kind}:${escapePart(name)}:`;
 }
 
-function escape(part: string): string {
+/** A name in which no separator is left. */
+export function escapePart(part: string): string {
   return part.replaceAll('%', '%25').replaceAll(':', '%3A');
 }

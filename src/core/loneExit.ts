@@ -4,6 +4,7 @@ import type { Beside, Exit, Next } from './policy.js';
 /** One call through one early policy: its way out and its end in one. */
 export class LoneExit implements Exit {
   readonly call: Call;
+  readonly nested: boolean;
   private own: unknown = undefined;
   private left = false;
 
@@ -15,6 +16,7 @@ export class LoneExit implements Exit {
     private readonly reject: (error: unknown) => void,
   ) {
     this.call = outer.fork();
+    this.nested = outer.nested;
   }
 
   /** What `open` throws rejects: this runs inside `new Promise`. */
@@ -41,8 +43,9 @@ export class LoneExit implements Exit {
       this.reject(error);
       return;
     }
-    if (other === undefined) this.resolve(value);
-    else this.follow(other);
+    if (other !== undefined) return this.follow(other);
+    this.call.release();
+    this.resolve(value);
   }
 
   private fail(error: unknown): void {
@@ -54,15 +57,22 @@ export class LoneExit implements Exit {
       this.reject(thrown);
       return;
     }
-    if (other === undefined) this.reject(error);
-    else this.follow(other);
+    if (other !== undefined) return this.follow(other);
+    this.call.release();
+    this.reject(error);
   }
 
   /** Not by `resolve(recovery)`, after which `leave` could no longer end the call. */
   private follow(recovery: Promise<unknown>): void {
     recovery.then(
-      (value) => this.resolve(value),
-      (error: unknown) => this.reject(error),
+      (value) => {
+        this.call.release();
+        this.resolve(value);
+      },
+      (error: unknown) => {
+        this.call.release();
+        this.reject(error);
+      },
     );
   }
 }

@@ -102,8 +102,10 @@ export const withDefault = <T, D>(of: Field<T | undefined>, fallback: D): Field<
 
 /** A whole number. */
 export const integer = (min: number, max: number = Number.MAX_SAFE_INTEGER): Field<number | undefined> =>
-  field<number | undefined>(`a whole number of at least ${min}`, undefined, (value) =>
-    Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max ? (value as number) : invalid,
+  field<number | undefined>(
+    max === Number.MAX_SAFE_INTEGER ? `a whole number of at least ${min}` : `a whole number from ${min} to ${max}`,
+    undefined,
+    (value) => (Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max ? (value as number) : invalid),
   );
 
 /** A number between two bounds, both included. */
@@ -169,10 +171,14 @@ export const group = <F extends Readonly<Record<string, Field<unknown>>>>(fields
 /** Error classes that an option names. */
 export type ErrorClass = abstract new (...args: never[]) => Error;
 
+function isErrorClass(item: unknown): boolean {
+  return typeof item === 'function' && (item === Error || item.prototype instanceof Error);
+}
+
 /** A list of error classes, resolved to a test of an error. */
 export const errorClasses = (): Field<readonly ErrorClass[] | undefined> =>
   field<readonly ErrorClass[] | undefined>('a list of error classes', undefined, (given) =>
-    Array.isArray(given) && given.every((item) => typeof item === 'function') ? (given as ErrorClass[]) : invalid,
+    Array.isArray(given) && given.every(isErrorClass) ? (given as ErrorClass[]) : invalid,
   );
 
 /** What logs: a `logger` option is a console, a pino, or a function that gets the line. */

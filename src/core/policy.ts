@@ -41,6 +41,8 @@ export class Refusal {
 export interface Exit {
   /** The call inside the policy. */
   readonly call: Call;
+  /** Whether the call may be ended from outside this policy. */
+  readonly nested: boolean;
   /** Ends the call here and now: `call` is aborted, and everything outside sees the error. Late results are dropped. */
   leave(error: unknown): void;
 }
@@ -61,8 +63,8 @@ export interface Runtime {
   readonly scope: 'class' | undefined;
   /** What must outlive a call and is not in the provider: circuits, caches, claimed names. */
   readonly registry: Registry;
-  /** Takes a name for a function; throws `OptionsError` when another function has it. Equal explicit names share on purpose. */
-  claim(policy: string, name: string, site: Site, explicit: boolean): void;
+  /** Takes a name for a function, and the class it is called on; throws `OptionsError` when another function has it. Equal explicit names share on purpose. */
+  claim(policy: string, name: string, site: Site, explicit: boolean, owner?: unknown): void;
 }
 
 /** State of a Premier by kind and name. */

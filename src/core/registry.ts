@@ -22,18 +22,18 @@ export class States implements Registry {
 
 /** Which function has which name, for each policy that keeps state under it. */
 export class Names {
-  readonly #owners = new Map<string, { readonly fn: Callable; readonly explicit: boolean }>();
+  readonly #owners = new Map<string, { readonly fn: Callable; readonly explicit: boolean; readonly owner: unknown }>();
 
-  claim(policy: string, name: string, site: Site, explicit: boolean): void {
+  claim(policy: string, name: string, site: Site, explicit: boolean, owner?: unknown): void {
     const key = `${policy} ${name}`;
-    const owner = this.#owners.get(key);
-    if (owner === undefined) {
-      this.#owners.set(key, { fn: site.fn, explicit });
+    const first = this.#owners.get(key);
+    if (first === undefined) {
+      this.#owners.set(key, { fn: site.fn, explicit, owner });
       return;
     }
-    if (owner.fn === site.fn || (owner.explicit && explicit)) return;
+    if ((first.fn === site.fn && first.owner === owner) || (first.explicit && explicit)) return;
     throw new OptionsError(
-      `${policy}: two functions are named '${name}', and would share their state; pass { name: '…' } to one of them ` +
+      `${policy}: two functions (or two classes) are named '${name}', and would share their state; pass { name: '…' } to one of them ` +
         `(or the same name to both, to share on purpose)`,
     );
   }

@@ -48,16 +48,21 @@ function around(policy: Around, inner: Next): Next {
   };
 }
 
+/** Compiles neighbours beside the call from the inside out, so that what runs again when one of them recovers is compiled once. */
 function beside(levels: readonly Beside[], inner: Next): Next {
+  const rest = [inner];
+  for (let i = levels.length - 1; i >= 0; i--) rest.unshift(segment(levels.slice(i), inner, [...rest]));
+  return rest[0] as Next;
+}
+
+function segment(levels: readonly Beside[], inner: Next, rest: readonly Next[]): Next {
   const [only] = levels;
-  if (levels.length === 1 && only !== undefined) {
-    return only.early === true
-      ? (call) => new Promise((resolve, reject) => new LoneExit(only, inner, call, resolve, reject).run())
-      : alone(only, inner);
+  if (levels.length > 1 || only === undefined) {
+    const shape = new Segment(levels, inner, rest);
+    return (call) => new Promise((resolve, reject) => new Frame(shape, call, resolve, reject).run());
   }
-  const rest = levels.map((_, i) => (i + 1 < levels.length ? beside(levels.slice(i + 1), inner) : inner));
-  const segment = new Segment(levels, inner, rest);
-  return (call) => new Promise((resolve, reject) => new Frame(segment, call, resolve, reject).run());
+  if (only.early !== true) return alone(only, inner);
+  return (call) => new Promise((resolve, reject) => new LoneExit(only, inner, call, resolve, reject).run());
 }
 
 /** The commonest stack, one policy that never ends a call early: nothing is made for it but what `then` needs. */

@@ -1,4 +1,5 @@
 import { encodeArgs } from '../core/encode.js';
+import { OptionsError } from '../core/errors.js';
 import { either, fn, list, schema, text } from '../core/options.js';
 import { type Beside, definePolicy } from '../core/policy.js';
 import { CacheSpaces } from './cacheSpace.js';
@@ -27,7 +28,9 @@ export const cacheEvict = definePolicy({
     const listed = (what: string, source: Source, self: unknown, result: unknown, args: readonly unknown[]): readonly string[] => {
       if (typeof source !== 'function') return source ?? [];
       try {
-        return source.apply(self, [result, ...args]);
+        const made: unknown = source.apply(self, [result, ...args]);
+        if (Array.isArray(made) && made.every((item) => typeof item === 'string')) return made;
+        throw new OptionsError(`cacheEvict: what "${what}" returns must be a list of texts`);
       } catch (error) {
         events.emit('callbackFailed', { name: site.method }, { callback: what, error });
         return [];

@@ -3,7 +3,7 @@ import type { Duration } from '../core/duration.js';
 import { OptionsError } from '../core/errors.js';
 import { duration, either, flag, fn, number, oneOf, schema, text, withDefault } from '../core/options.js';
 import { type Around, definePolicy, type Next } from '../core/policy.js';
-import type { Cached, CacheSpace, Keep } from './cacheSpace.js';
+import type { Cached, CacheSpace, Keep, Load } from './cacheSpace.js';
 import { ResultCache } from './resultCache.js';
 
 /** Options of `cacheResult`. */
@@ -111,22 +111,54 @@ export const cacheResult = definePolicy({
           complain('shouldCache')(error);
           return undefined;
         }
+        // What could not be copied for the next caller is not kept.
+        if (clone) structuredClone(result);
         const expire = expireS === undefined || jitter === 0 ? expireS : expireS * (1 - jitter * random());
         return { expire, grace, tags: tags && tagList(tags.apply(call.self, [result, ...call.args])) };
       };
-    const load = (space: CacheSpace, key: string, call: Call, next: Next): Promise<unknown> => {
-      // What several callers wait for does not end with one of them.
+    const start = (space: CacheSpace, key: string, call: Call, next: Next): Load => {
+      // What several callers wait for does not end with one of them, but with the last.
       const alone = call.detach();
-      const failed = (error: unknown): void => events.emit('cacheFailed', call, { key, error });
-      return space.load(key, { clock, run: () => next(alone), keep: keepFor(alone), failed, timed: earlyBeta > 0 }).promise;
+      return space.load(key, {
+        clock,
+        run: () => next(alone),
+        end: (reason) => alone.abort(reason),
+        keep: keepFor(alone),
+        failed: (error) => events.emit('cacheFailed', call, { key, error }),
+        timed: earlyBeta > 0,
+      });
     };
-    const own = (value: unknown): unknown => (clone ? structuredClone(value) : value);
-    const shared = (loading: Promise<unknown>): Promise<unknown> => (clone ? loading.then(own) : loading);
+    const own = (value: unknown): unknown => {
+      if (!clone) return value;
+      try {
+        return structuredClone(value);
+      } catch {
+        // It was told when it could not be kept.
+        return value;
+      }
+    };
+    /** Waits for a load, the one under way or a new one; when the last who waits gives up, it ends. */
+    const wait = (space: CacheSpace, key: string, call: Call, next: Next): Promise<unknown> => {
+      const load = space.loading(key, tags !== undefined) ?? start(space, key, call, next);
+      if (load.promise === undefined) throw new OptionsError(`${call.name} asks for the key that it is loading, and would wait for itself`);
+      if (call.nested) {
+        load.waiting++;
+        const forget = call.onAbort((reason) => {
+          if (--load.waiting > 0) return;
+          space.abandon(key, load);
+          load.end(reason);
+        });
+        load.promise.then(forget, forget);
+      } else load.waiting = Infinity;
+      return clone ? load.promise.then(own) : load.promise;
+    };
     const early = (cached: Cached, now: number): boolean =>
       earlyBeta > 0 && now - cached.took * earlyBeta * Math.log(1 - random()) >= cached.freshUntil;
     const refresh = (space: CacheSpace, key: string, call: Call, next: Next): void => {
-      if (!space.loading(key, tags !== undefined))
-        load(space, key, call, next).catch((error: unknown) => events.emit('cacheFailed', call, { key, error }));
+      if (space.loading(key, tags !== undefined)) return;
+      const load = start(space, key, call, next);
+      load.waiting = Infinity;
+      load.promise?.catch((error: unknown) => events.emit('cacheFailed', call, { key, error }));
     };
 
     const found = (stored: unknown, now: number, space: CacheSpace, key: string, call: Call, next: Next): Promise<unknown> => {
@@ -144,7 +176,7 @@ export const cacheResult = definePolicy({
         }
       }
       events.miss(call, key);
-      const loading = shared(space.loading(key, tags !== undefined)?.promise ?? load(space, key, call, next));
+      const loading = wait(space, key, call, next);
       if (cached === undefined || now >= cached.freshUntil + staleIfErrorS) return loading;
       return loading.catch(() => {
         events.emit('cacheStale', call, { key, because: 'error' });
@@ -160,16 +192,16 @@ export const cacheResult = definePolicy({
         const now = clock.now();
         const stored = space.store.get(key, now);
         if (!(stored instanceof Promise)) return found(stored, now, space, key, call, next);
-        const loading = space.loading(key, tags !== undefined);
-        if (loading) {
+        if (space.loading(key, tags !== undefined)) {
           events.miss(call, key);
-          return shared(loading.promise);
+          stored.catch(() => undefined);
+          return wait(space, key, call, next);
         }
         return stored.then(
           (known) => found(known, now, space, key, call, next),
           (error: unknown) => {
             events.emit('cacheFailed', call, { key, error });
-            return shared(space.loading(key, tags !== undefined)?.promise ?? load(space, key, call, next));
+            return wait(space, key, call, next);
           },
         );
       },

@@ -19,7 +19,14 @@ export interface Load {
   stale: boolean;
   /** The number of the last tag bump when it began. */
   readonly since: number;
-  promise: Promise<unknown>;
+  /** The one that it took over from, after a tag was bumped: that one may still keep what it brings, unless this one is quicker. */
+  readonly older: Load | undefined;
+  /** How many wait for it and may give up; `Infinity` when somebody never does. The last one who leaves ends it. */
+  waiting: number;
+  /** Aborts what it runs. */
+  readonly end: (reason: unknown) => void;
+  /** `undefined` while its function begins, when nobody but itself can ask for it. */
+  promise: Promise<unknown> | undefined;
 }
 
 /** How long a value lives, and by what it can be dropped. Milliseconds. */
@@ -34,14 +41,13 @@ export interface Keep {
 export interface Loading {
   readonly clock: Clock;
   readonly run: () => Promise<unknown>;
+  readonly end: (reason: unknown) => void;
   /** Whether and how to keep what it brought. What this throws goes to `failed`. */
   readonly keep: (value: unknown) => Keep | undefined;
   readonly failed: (error: unknown) => void;
   /** Whether anybody wants to know how long it took. */
   readonly timed: boolean;
 }
-
-const settled = Promise.resolve();
 
 /** The cached values of one name in a keyspace, and the loads of them that run in this process. */
 export class CacheSpace {
@@ -68,11 +74,12 @@ export class CacheSpace {
   }
 
   /** Runs a load, which everybody who asks for the key meanwhile shares, and keeps what `keep` says. */
-  load(key: string, { clock, run, keep, failed, timed }: Loading): Load {
+  load(key: string, { clock, run, end, keep, failed, timed }: Loading): Load {
     const since = this.#tags.latest;
     const started = timed ? clock.monotonic() : 0;
-    this.#forget(key);
-    const load: Load = { stale: false, since, promise: settled };
+    const load: Load = { stale: false, since, older: this.#loads.get(key), waiting: 0, end, promise: undefined };
+    // Before it runs: what is invalidated while the function begins does not come back either.
+    this.#loads.set(key, load);
     const done = (): void => {
       if (this.#loads.get(key) === load) this.#loads.delete(key);
     };
@@ -80,6 +87,7 @@ export class CacheSpace {
       (value) => {
         const took = timed ? clock.monotonic() - started : 0;
         const stored = load.stale ? undefined : this.#keep(key, value, since, took, { clock, keep, failed });
+        outdate(load.older);
         if (stored === undefined) {
           done();
           return value;
@@ -94,8 +102,13 @@ export class CacheSpace {
         throw error;
       },
     );
-    this.#loads.set(key, load);
     return load;
+  }
+
+  /** Nobody waits for a load any more: who asks next starts another. */
+  abandon(key: string, load: Load): void {
+    load.stale = true;
+    if (this.#loads.get(key) === load) this.#loads.delete(key);
   }
 
   /** Stores a value by hand: a load under way does not write over it. */
@@ -116,9 +129,7 @@ export class CacheSpace {
   }
 
   #forget(key: string): void {
-    const load = this.#loads.get(key);
-    if (!load) return;
-    load.stale = true;
+    outdate(this.#loads.get(key));
     this.#loads.delete(key);
   }
 
@@ -147,6 +158,11 @@ export class CacheSpace {
     const cached: Cached = { value, freshUntil, took, since, tags: tags?.length ? tags : undefined };
     return this.store.set(key, cached, expire === undefined ? undefined : expire + grace, now);
   }
+}
+
+/** Neither this load nor those that it took over from keep what they bring. */
+function outdate(newest: Load | undefined): void {
+  for (let load = newest; load; load = load.older) load.stale = true;
 }
 
 /** All cache spaces of a provider, shared by everybody who uses it. */

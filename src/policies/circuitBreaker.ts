@@ -1,9 +1,10 @@
 import type { Call } from '../core/call.js';
 import type { Duration } from '../core/duration.js';
 import { callerKey } from '../core/callerKey.js';
-import { CircuitBreakerOpenError, circuitOpen } from '../core/errors.js';
+import { circuitOpen } from '../core/errors.js';
 import { selector } from '../core/failures.js';
 import { ByName } from '../core/identity.js';
+import { escapePart } from '../core/keyspace.js';
 import {
   duration,
   type ErrorClass,
@@ -151,15 +152,19 @@ export const circuitBreaker = definePolicy({
     const single = new ByName(runtime, 'circuitBreaker', place, options.name, circuit);
     const keyed = new ByName(runtime, 'circuitBreaker', place, options.name, (name) => ({ name }));
     const circuitOf = (call: Call): Circuit =>
-      key ? keyedCircuit(runtime, circuit, `${keyed.of(call).name}:${callerKey(key, call, 'key')}`) : single.of(call);
+      key ? keyedCircuit(runtime, circuit, `${escapePart(keyed.of(call).name)}:${callerKey(key, call, 'key')}`) : single.of(call);
 
+    /** Refusals of this policy: the fallback answers for them alone, not for those of circuits further in. */
+    const refused = new WeakSet<object>();
     const breaker: Beside<Permit> = {
       enter(call) {
         const its = circuitOf(call);
         const permit = its.admit();
         if (typeof permit !== 'number') return permit;
         events.emit('circuitRejected', call, { circuit: its.name, retryAfter: permit / 1000 });
-        return new Refusal(circuitOpen(its.name, permit));
+        const error = circuitOpen(its.name, permit);
+        if (options.fallback !== undefined) refused.add(error);
+        return new Refusal(error);
       },
       success(_value, permit) {
         permit.circuit.succeeded(permit);
@@ -167,17 +172,18 @@ export const circuitBreaker = definePolicy({
       },
       failure(error, permit, call) {
         // The caller gave up: that says nothing about the function.
-        if ((call.aborted && error === call.reason) || !counts(error)) permit.circuit.ignored(permit);
+        if (call.aborted || !counts(error)) permit.circuit.ignored(permit);
         else permit.circuit.failed(permit);
         return undefined;
       },
     };
     if (options.fallback === undefined) return [breaker];
-    return [fallback.create({ value: options.fallback, handle: isOpen }, runtime, place) as Behaviour, breaker];
+    return [
+      fallback.create({ value: options.fallback, handle: (error) => refused.has(error as object) }, runtime, place) as Behaviour,
+      breaker,
+    ];
   },
 });
-
-const isOpen = (error: unknown): boolean => error instanceof CircuitBreakerOpenError;
 
 function keyedCircuit(runtime: Runtime, circuit: (name: string) => Circuit, name: string): Circuit {
   const circuits = runtime.registry.all<Circuit>('circuit') as Map<string, Circuit>;

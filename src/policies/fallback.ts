@@ -1,5 +1,5 @@
 import { selector } from '../core/failures.js';
-import { fn, required, schema, value } from '../core/options.js';
+import { fn, schema, value } from '../core/options.js';
 import { type Beside, definePolicy } from '../core/policy.js';
 
 /** What a fallback answers: a value, or a function of the error and the call's arguments (and its `this`). */
@@ -20,7 +20,7 @@ export interface FallbackOptions {
 export const fallback = definePolicy({
   name: 'fallback',
   options: schema<FallbackOptions>('fallback')({
-    value: required(value<unknown>('a value or a function', () => true)),
+    value: value<unknown>('a value or a function', () => true),
     handle: fn<(error: unknown) => boolean>(),
   }),
   create({ value: answer, handle }, { events }, { site }): Beside {

@@ -1,6 +1,8 @@
 import { algorithms, type AlgorithmName, type Quota } from '../algorithms/index.js';
 import { OptionsError } from '../core/errors.js';
-import type { Awaitable, Step, Store, Verdict } from '../core/provider.js';
+import { prefixOf } from '../core/keyspace.js';
+import type { Runtime } from '../core/policy.js';
+import { type Awaitable, openStore, type Step, type Store, type Verdict } from '../core/provider.js';
 
 /** One limit: an algorithm with its numbers. Times in milliseconds. */
 export interface LimitRule {
@@ -32,6 +34,16 @@ export function limitRule(
     throw new OptionsError(`${policy}: a quota of ${capacity} over ${rounded} ms is beyond exact arithmetic; use a shorter duration`);
   }
   return { algorithm, quota, duration: rounded, capacity };
+}
+
+/** The store of a limiter. Throws `OptionsError` when another limiter of that name has other numbers: they cannot share a state. */
+export function openLimit(runtime: Runtime, name: string, rules: readonly LimitRule[]): Store {
+  const numbers = rules.map(({ quota, duration, capacity }) => `${quota} per ${duration} ms, at most ${capacity} at once`).join('; ');
+  const known = runtime.registry.get('limit', name, () => numbers);
+  if (known !== numbers) {
+    throw new OptionsError(`${name}: limiters of one name share a state and need equal numbers (${numbers}, but the other has ${known})`);
+  }
+  return openStore(runtime.provider, prefixOf(runtime.keyspace, 'throttle', name));
 }
 
 /** Where a limit applies: its key below the limiter's prefix. */

@@ -3,11 +3,10 @@ import type { Call } from '../core/call.js';
 import { callerKey, type KeyMaker } from '../core/callerKey.js';
 import { OptionsError, quotaExceeds } from '../core/errors.js';
 import { ByName } from '../core/identity.js';
-import { prefixOf } from '../core/keyspace.js';
 import type { Around, Next, Place, Runtime } from '../core/policy.js';
 import { rejected } from '../core/rejected.js';
-import { type Awaitable, openStore, type Store } from '../core/provider.js';
-import { type Keyed, type LimitRule, quotaOf, type Ruling, spendAll } from './limit.js';
+import type { Awaitable, Store } from '../core/provider.js';
+import { type Keyed, type LimitRule, openLimit, quotaOf, type Ruling, spendAll } from './limit.js';
 import { Line } from './line.js';
 import { Turns } from './turns.js';
 
@@ -38,7 +37,7 @@ export class Limiter implements Around {
     this.#plan = plan;
     this.#runtime = runtime;
     this.#stores = new ByName(runtime, policy, place, plan.name, (name) =>
-      openStore(runtime.provider, prefixOf(runtime.keyspace, 'throttle', `${policy}/${name}`)),
+      openLimit(runtime, `${policy}/${plan.rules.map(({ algorithm }) => algorithm).join('+')}/${name}`, plan.rules),
     );
     const [rule] = plan.rules;
     if (plan.rules.length === 1 && rule && plan.cost === 1)
@@ -61,10 +60,10 @@ export class Limiter implements Around {
     const cost = this.#cost(call);
     const all = this.#plan.rules.map((rule, i): Keyed => {
       const key = rule.keymaker === undefined ? '' : callerKey(rule.keymaker, call, 'keymaker');
-      return { rule, key: this.#plan.rules.length === 1 ? key : `${i}:${key}` };
+      return { rule, key: this.#plan.rules.length === 1 ? key : `${i}:${rule.algorithm}:${key}` };
     });
-    const line = this.#lines.get(lineKey(call, all));
-    if (line) return this.#queue(call, next, all, cost);
+    const possible = all.every(({ rule }) => cost <= rule.capacity);
+    if (possible && this.#lines.has(lineKey(call, all))) return this.#queue(call, next, all, cost);
     const ruling = this.#spend(call, all, cost);
     return ruling instanceof Promise
       ? ruling.then((known) => this.#ruled(known, call, next, cost, all))

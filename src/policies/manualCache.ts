@@ -1,7 +1,8 @@
+import { uncalled } from '../core/call.js';
 import type { Duration } from '../core/duration.js';
-import { toMs } from '../core/duration.js';
 import { encodeArgs } from '../core/encode.js';
 import { OptionsError } from '../core/errors.js';
+import { duration, list, schema, text } from '../core/options.js';
 import type { Runtime } from '../core/policy.js';
 import type { Awaitable } from '../core/provider.js';
 import { type Cached, type CacheSpace, CacheSpaces, type Keep } from './cacheSpace.js';
@@ -62,12 +63,15 @@ export class ManualCache {
       this.#space.loading(encoded, keep.tags !== undefined) ??
       this.#space.load(encoded, {
         clock: this.#runtime.clock,
-        run: async () => load(),
+        // Those who come later share it: it must not end with the call that makes it.
+        run: async () => uncalled(load),
+        end: () => undefined,
         keep: () => keep,
         failed: (error) => this.#runtime.events.emit('cacheFailed', this.#who, { key, error }),
         timed: false,
       });
-    return loading.promise as Promise<T>;
+    if (loading.promise) return loading.promise as Promise<T>;
+    throw new OptionsError(`cache: the loader of '${key}' asks for its own key, and would wait for itself`);
   }
 
   /** Counted over all caches of this Premier, decorated functions included. */
@@ -95,6 +99,8 @@ function keyOf(key: unknown): string {
 }
 
 function keepOf(options: Duration | CacheSetOptions): Keep {
-  const { expireS, tags } = typeof options === 'object' ? options : { expireS: options, tags: undefined };
-  return { expire: expireS === undefined ? undefined : toMs(expireS, 'cache: option "expireS"'), grace: 0, tags };
+  const { expireS, tags } = cacheSetOptions.parse(typeof options === 'object' ? options : { expireS: options });
+  return { expire: expireS, grace: 0, tags };
 }
+
+const cacheSetOptions = schema<CacheSetOptions>('cache')({ expireS: duration({ zero: false }), tags: list(text()) });

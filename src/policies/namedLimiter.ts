@@ -1,11 +1,10 @@
 import { algorithms, type AlgorithmName } from '../algorithms/index.js';
 import type { Duration } from '../core/duration.js';
 import { OptionsError } from '../core/errors.js';
-import { prefixOf } from '../core/keyspace.js';
 import { duration, integer, oneOf, required, schema, text, withDefault } from '../core/options.js';
 import type { Runtime } from '../core/policy.js';
-import { openStore, type Verdict } from '../core/provider.js';
-import { limitRule, quotaOf } from './limit.js';
+import type { Verdict } from '../core/provider.js';
+import { limitRule, openLimit, quotaOf } from './limit.js';
 
 /** Options of `premier.limiter`. */
 export interface NamedLimiterOptions {
@@ -64,7 +63,7 @@ export function namedLimiter(options: NamedLimiterOptions, runtime: Runtime): Na
   const rule = limitRule('limiter', resolved.algorithm, resolved);
   const algorithm = algorithms[rule.algorithm];
   const name = resolved.name ?? unused(runtime, `${rule.algorithm} ${rule.quota}/${rule.capacity} per ${rule.duration}`);
-  const store = openStore(runtime.provider, prefixOf(runtime.keyspace, 'throttle', `limiter/${name}`));
+  const store = openLimit(runtime, `limiter/${rule.algorithm}/${name}`, [rule]);
 
   const step = async (key: string, cost: number): Promise<Verdict> => store.step(checkedKey(key), algorithm, quotaOf(rule, cost));
   return {

@@ -19,12 +19,9 @@ export class ResultCache {
   readonly runtime: Runtime;
   readonly #naming: Naming;
   readonly #places: ByName<{ readonly name: string; readonly space: CacheSpace; readonly callers: Callers }>;
-  readonly #byInstance = new WeakMap<object, number>();
-  readonly #isMethod: boolean;
   readonly #scope: Naming['scope'];
   /** Whether arguments alone make the key. */
   readonly #plain: boolean;
-  #instances = 0;
   /** Who called last: most methods are called on one instance for ever, which may be asked for its class only once. */
   #lastSelf: unknown;
   #lastSpace: CacheSpace | undefined;
@@ -32,13 +29,12 @@ export class ResultCache {
   constructor(naming: Naming, runtime: Runtime, place: Place) {
     this.#naming = naming;
     this.runtime = runtime;
-    this.#isMethod = place.site.form === 'method';
     this.#scope = naming.scope ?? runtime.scope;
     this.#plain = naming.cacheKey === undefined && (this.#scope === undefined || this.#scope === 'class');
     this.#places = new ByName(runtime, 'cacheResult', place, naming.name, (name) => ({
       name,
       space: CacheSpaces.of(runtime.provider).open(runtime.keyspace, name),
-      callers: new Callers(name),
+      callers: runtime.registry.get('callers', name, () => new Callers(name)),
     }));
   }
 
@@ -58,7 +54,7 @@ export class ResultCache {
     const { self } = call;
     if (this.#lastSpace !== undefined && self === this.#lastSelf) return this.#lastSpace;
     const { space, callers } = this.#places.of(call);
-    if (this.#scope === undefined && typeof self === 'object' && self !== null) callers.admit(self, this.#isMethod, call.site.method);
+    if (this.#scope === undefined && typeof self === 'object' && self !== null) callers.admit(self);
     this.#lastSelf = self;
     return (this.#lastSpace = space);
   }
@@ -69,7 +65,7 @@ export class ResultCache {
     const key = cacheKey === undefined ? encodeArgs(args) : this.#customKey(cacheKey, self, args);
     const scope = this.#scope;
     if (scope === undefined || scope === 'class' || self === undefined || self === null) return key;
-    const whose = scope === 'instance' ? String(this.#instance(self)) : this.#scopeOf(scope, self);
+    const whose = scope === 'instance' ? String(instanceNumber(self)) : this.#scopeOf(scope, self);
     return `(${whose.length}@${whose}${key}`;
   }
 
@@ -97,16 +93,9 @@ export class ResultCache {
     throw new KeyError(`cacheResult: the scope function must return a text (got ${typeof whose})`, 'scope()');
   }
 
-  #instance(self: unknown): number {
-    const known = this.#byInstance.get(self as object);
-    if (known !== undefined) return known;
-    this.#byInstance.set(self as object, ++this.#instances);
-    return this.#instances;
-  }
-
   /** Drops what is kept for those arguments, or all of it. Without `self`, under every class that has called. */
   async drop(self: unknown, args: readonly unknown[] | undefined): Promise<void> {
-    const places = self === undefined ? [...this.#places.all()] : [this.#places.for(self)];
+    const places = self === undefined ? this.#places.known() : [this.#places.for(self)];
     for (const { name, space } of places) {
       if (args) await space.drop(this.key(self, args));
       else await CacheSpaces.of(this.runtime.provider).clear(prefixOf(this.runtime.keyspace, 'cacheResult', name));
@@ -114,20 +103,28 @@ export class ResultCache {
   }
 }
 
+const numbers = new WeakMap<object, number>();
+let instances = 0;
+
+/** The number of an instance, the same for every cache of this process. */
+function instanceNumber(self: unknown): number {
+  const known = numbers.get(self as object);
+  if (known !== undefined) return known;
+  numbers.set(self as object, ++instances);
+  return instances;
+}
+
 /** Which instance calls: arguments alone do not tell instances apart, and no tenant may ever get another's value. */
 class Callers {
   readonly #name: string;
   #first: WeakRef<object> | undefined;
-  readonly #others = new WeakSet();
 
   constructor(name: string) {
     this.#name = name;
   }
 
-  admit(self: object, isMethod: boolean, method: string): void {
-    if (this.#first?.deref() === self || this.#others.has(self)) return;
-    // A plain function does not become a method by being called on something, unless a prototype carries it.
-    if (!isMethod && !inherits(self, method)) return void this.#others.add(self);
+  admit(self: object): void {
+    if (this.#first?.deref() === self || isTimer(self)) return;
     if (this.#first === undefined) {
       this.#first = new WeakRef(self);
       return;
@@ -139,7 +136,8 @@ class Callers {
   }
 }
 
-function inherits(self: object, method: string): boolean {
-  const prototype = Object.getPrototypeOf(self) as object | null;
-  return prototype !== null && prototype !== Object.prototype && method in prototype;
+/** `setInterval(load, 1000)` calls `load` on the timer, which is nobody's instance. */
+function isTimer(self: object): boolean {
+  const { name } = self.constructor ?? {};
+  return name === 'Timeout' || name === 'Immediate';
 }

@@ -22,7 +22,7 @@ import { pause } from '../core/pause.js';
 import { type Beside, definePolicy, type Exit, type Next } from '../core/policy.js';
 import { retryAfterOf, type Wait, waitField, waiting } from './backoff.js';
 import { Budget } from './budget.js';
-import { log } from './log.js';
+import { log, textOf } from './log.js';
 
 /** Options of `retry`. */
 export interface RetryOptions<A extends readonly unknown[] = readonly never[], R = unknown> {
@@ -131,7 +131,7 @@ export const retry = definePolicy({
         const late = maxElapsedS !== undefined && clock.monotonic() - (started?.at ?? 0) + waited > maxElapsedS;
         if (late || (asked > longestRetryAfter && asked === waited) || budget?.spend() === false) throw give();
         events.emit('retried', call, { attempt: attempts, wait: waited / 1000, error: last.error });
-        if (to) log(to, `${call.name}: attempt ${attempts} of ${maxAttempts} failed, next in ${waited / 1000} s: ${String(last.error)}`);
+        if (to) log(to, `${call.name}: attempt ${attempts} of ${maxAttempts} failed, next in ${waited / 1000} s: ${textOf(last.error)}`);
         if (onFail) guard(() => onFail.apply(call.self, [...call.args]), failed('onFail'));
         try {
           await pause(clock, waited, call);
@@ -183,7 +183,10 @@ export const retry = definePolicy({
       signal.throwIfAborted();
       const abort = (): void => exit.leave(signal.reason);
       signal.addEventListener('abort', abort, { once: true });
-      return { at, exit, forget: () => signal.removeEventListener('abort', abort) };
+      const forget = (): void => signal.removeEventListener('abort', abort);
+      // A call that is ended from outside never comes back here.
+      exit.call.onAbort(forget);
+      return { at, exit, forget };
     };
     if (signal) return { early: true, open: begin, failure, success };
     const watching = retryResult ? { failure, success } : { failure };

@@ -39,7 +39,12 @@ export const timeout = definePolicy({
     };
     return {
       early: true,
-      open: (exit) => deadlines.add(new Deadline(exit, expired)),
+      open(exit) {
+        const deadline = deadlines.add(new Deadline(exit, expired));
+        // A call that is ended from outside has no deadline any more.
+        if (exit.nested) exit.call.onAbort(() => deadlines.remove(deadline));
+        return deadline;
+      },
       success(_value, deadline) {
         deadlines.remove(deadline);
         return undefined;

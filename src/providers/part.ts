@@ -15,17 +15,25 @@ export class Pool {
     readonly clock: Clock,
   ) {}
 
-  /** Makes room after a part has grown. The part that grows pays if it has its fair share; the largest one otherwise. */
+  /**
+   * Makes room after a part has grown. Cached values go before counters, which cannot be loaded again; the part that grows pays if it has
+   * its fair share, the largest one otherwise, and never with the key that was just written.
+   */
   settle(grown: Part): void {
-    while (this.entries > this.maxEntries || this.bytes > this.maxBytes) {
-      let payer = grown;
-      if (this.entries > this.maxEntries) {
-        if (grown.size * this.parts.size < this.maxEntries) for (const part of this.parts) if (part.size > payer.size) payer = part;
-      } else {
-        for (const part of this.parts) if (part.bytes > payer.bytes) payer = part;
-      }
-      if (!payer.evict()) return;
+    while (this.bytes > this.maxBytes && this.#payer(grown, (part) => part.bytes).evictValue());
+    while (this.entries > this.maxEntries) {
+      const payer = this.#payer(grown, (part) => part.values);
+      if (payer.values > (payer === grown ? 1 : 0) && payer.evictValue()) continue;
+      if (!this.#payer(grown, (part) => part.counters).evictCounter()) return;
     }
+  }
+
+  #payer(grown: Part, measure: (part: Part) => number): Part {
+    if (measure(grown) * this.parts.size >= this.maxEntries) return grown;
+    let payer = grown;
+    for (const part of this.parts)
+      if (measure(part) > measure(payer) || (payer === grown && measure(part) > 0 && measure(grown) <= 1)) payer = part;
+    return payer;
   }
 }
 
@@ -54,8 +62,14 @@ export class Part implements Store {
     pool.parts.add(this);
   }
 
-  get size(): number {
-    return this.#values.size + this.#regulars.size + this.#newcomers.size;
+  /** Cached values. */
+  get values(): number {
+    return this.#values.size;
+  }
+
+  /** States of algorithms. */
+  get counters(): number {
+    return this.#regulars.size + this.#newcomers.size;
   }
 
   get(key: string, now?: number): unknown {
@@ -74,6 +88,11 @@ export class Part implements Store {
 
   put(key: string, entry: Entry): void {
     const old = this.#values.peek(key);
+    if (entry.bytes > this.#pool.maxBytes) {
+      // One value that is larger than all the room would push out everything, and then itself.
+      if (old) this.#drop(key, old);
+      return;
+    }
     this.#values.set(key, entry);
     if (old === undefined) this.#pool.entries++;
     this.#count(entry.bytes - (old?.bytes ?? 0));
@@ -136,15 +155,19 @@ export class Part implements Store {
     return state;
   }
 
-  /** Gives up one key: the oldest newcomer while they have more than an eighth of the room, then the least recently used. */
-  evict(): boolean {
-    this.#cool();
+  /** Gives up the value that was not asked for the longest. */
+  evictValue(): boolean {
     const value = this.#values.pop();
-    if (value) {
-      this.#count(-value.bytes);
-      return this.#lost();
-    }
-    const [first, second] = this.#newcomers.size > this.size >> 3 ? [this.#newcomers, this.#regulars] : [this.#regulars, this.#newcomers];
+    if (value === undefined) return false;
+    this.#count(-value.bytes);
+    return this.#lost();
+  }
+
+  /** Gives up one counter: the oldest newcomer while they have more than an eighth of the room, then the least recently used. */
+  evictCounter(): boolean {
+    this.#cool();
+    const crowded = this.#newcomers.size > this.counters >> 3;
+    const [first, second] = crowded ? [this.#newcomers, this.#regulars] : [this.#regulars, this.#newcomers];
     return (first.pop() ?? second.pop()) ? this.#lost() : false;
   }
 
@@ -162,7 +185,7 @@ export class Part implements Store {
 
   clear(): void {
     this.#cool();
-    this.#pool.entries -= this.size;
+    this.#pool.entries -= this.values + this.counters;
     this.#count(-this.bytes);
     this.#values = new Recent();
     this.#regulars = new Recent();
