@@ -1,6 +1,6 @@
 import { apply } from './apply.js';
 import type { Call } from './call.js';
-import { encodeArgs } from './encode.js';
+import { encodeArgs, encodeText } from './encode.js';
 import { KeyError } from './errors.js';
 
 /** A function of a call's arguments and `this` that says whose call it is, its arguments' types forgotten. */
@@ -17,6 +17,7 @@ export function callerKey(keymaker: KeyMaker, call: Call, option: string): strin
   } catch (cause) {
     throw new KeyError(`${call.name}: the ${option} function threw: ${String(cause)}`, `${option}()`, { cause });
   }
+  if (typeof key === 'string') return encodeText(key);
   if (key === undefined || key === null) {
     throw new KeyError(`${call.name}: the ${option} function returned ${String(key)}; return a text for every caller`, `${option}()`);
   }

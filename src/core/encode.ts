@@ -23,7 +23,8 @@ const longest = 512;
 const parenthesis = 40;
 const hash = 35;
 
-function encodeText(text: string): string {
+/** The key of one text: itself, unless it could be taken for something else. */
+export function encodeText(text: string): string {
   const first = text.charCodeAt(0);
   if (text.length <= longest && first !== parenthesis && first !== hash) return text;
   return shorten('(' + text.length + '"' + text);
