@@ -24,9 +24,10 @@ export interface CircuitRules {
   readonly recoveryTimeout: number;
   readonly successThreshold: number;
   readonly halfOpenMax: number;
-  /** Tells of a change; `retryAfter` in seconds. */
-  readonly changed: (circuit: Circuit, state: CircuitState, retryAfter: number) => void;
 }
+
+/** Hears of a change of state; `retryAfter` in seconds. */
+export type CircuitListener = (circuit: Circuit, state: CircuitState, retryAfter: number) => void;
 
 /** Leave to run. A probe's knows when it was given; every other one only the generation of the circuit it belongs to. */
 export interface Permit {
@@ -52,6 +53,7 @@ export class Circuit {
   #goodProbes = 0;
   #successes = 0;
   #calls = 0;
+  readonly #listeners = new Set<CircuitListener>();
   #plain: Permit = { circuit: this, generation: 0, at: 0, probe: false };
 
   constructor(name: string, clock: Clock, rules: CircuitRules) {
@@ -59,6 +61,12 @@ export class Circuit {
     this.#clock = clock;
     this.#rules = rules;
     this.#window = rules.window();
+  }
+
+  /** Tells `listener` of every change from now on. Returns the circuit. */
+  heardBy(listener: CircuitListener): this {
+    this.#listeners.add(listener);
+    return this;
   }
 
   /** Leave to run, or how many milliseconds to stay away. */
@@ -159,6 +167,6 @@ export class Circuit {
     this.#probes = new Set();
     this.#goodProbes = 0;
     if (state === 'closed') this.#window = this.#rules.window();
-    this.#rules.changed(this, state, retryAfter);
+    for (const listener of this.#listeners) listener(this, state, retryAfter);
   }
 }

@@ -4,7 +4,7 @@ import { callerKey } from '../core/callerKey.js';
 import { circuitOpen } from '../core/errors.js';
 import { selector } from '../core/failures.js';
 import { ByName } from '../core/identity.js';
-import { escapePart } from '../core/keyspace.js';
+import { escapePart, prefixOf } from '../core/keyspace.js';
 import {
   duration,
   type ErrorClass,
@@ -20,7 +20,8 @@ import {
   withDefault,
 } from '../core/options.js';
 import { type Behaviour, type Beside, definePolicy, Refusal, type Runtime } from '../core/policy.js';
-import { Circuit, type CircuitRules, type Permit } from './circuit.js';
+import type { Provider } from '../core/provider.js';
+import { Circuit, type CircuitListener, type CircuitRules, type Permit } from './circuit.js';
 import { Consecutive, LastCalls, LastSeconds, type RateRules, type Window } from './circuitWindow.js';
 import { fallback, type Fallback } from './fallback.js';
 
@@ -60,7 +61,7 @@ export interface CircuitBreakerOptions<A extends readonly unknown[] = readonly n
   /** What to answer while the circuit refuses, instead of an error. */
   fallback?: Fallback<R, A>;
   /**
-   * Whether processes that share a provider open together.
+   * Whether all Premiers on one provider and in one keyspace open together.
    * @default false
    */
   shared?: boolean;
@@ -142,13 +143,16 @@ export const circuitBreaker = definePolicy({
       const rules: RateRules = { ...window, minCalls: window.minCalls ?? Math.min(10, window.calls ?? 10) };
       return window.calls === undefined ? new LastSeconds(window.seconds ?? 0, rules) : new LastCalls(window.calls, rules);
     };
-    const changed: CircuitRules['changed'] = ({ name }, state, retryAfter) => {
+    const changed: CircuitListener = ({ name }, state, retryAfter) => {
       if (state === 'open') events.emit('circuitOpened', { name }, { circuit: name, retryAfter });
       else if (state === 'half_open') events.emit('circuitHalfOpened', { name }, { circuit: name });
       else events.emit('circuitClosed', { name }, { circuit: name });
     };
-    const rules: CircuitRules = { window: newWindow, recoveryTimeout, successThreshold, halfOpenMax, changed };
-    const circuit = (name: string): Circuit => runtime.registry.get('circuit', name, () => new Circuit(name, clock, rules));
+    const rules: CircuitRules = { window: newWindow, recoveryTimeout, successThreshold, halfOpenMax };
+    const make = (name: string): Circuit => new Circuit(name, clock, rules);
+    const shared = (name: string): Circuit => sharedCircuit(runtime, name, () => make(name));
+    const circuit = (name: string): Circuit =>
+      runtime.registry.get('circuit', name, () => (options.shared ? shared(name) : make(name)).heardBy(changed));
     const single = new ByName(runtime, 'circuitBreaker', place, options.name, circuit);
     const keyed = new ByName(runtime, 'circuitBreaker', place, options.name, (name) => ({ name }));
     const circuitOf = (call: Call): Circuit =>
@@ -184,6 +188,18 @@ export const circuitBreaker = definePolicy({
     ];
   },
 });
+
+const circuitsOf = new WeakMap<Provider, Map<string, Circuit>>();
+
+/** The circuit of that name that everybody on a provider and in a keyspace has in common. */
+function sharedCircuit({ provider, keyspace }: Runtime, name: string, make: () => Circuit): Circuit {
+  const circuits = circuitsOf.get(provider) ?? new Map<string, Circuit>();
+  circuitsOf.set(provider, circuits);
+  const key = prefixOf(keyspace, 'circuit', name);
+  const circuit = circuits.get(key) ?? make();
+  circuits.set(key, circuit);
+  return circuit;
+}
 
 function keyedCircuit(runtime: Runtime, circuit: (name: string) => Circuit, name: string): Circuit {
   const circuits = runtime.registry.all<Circuit>('circuit') as Map<string, Circuit>;

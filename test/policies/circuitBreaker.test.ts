@@ -4,6 +4,7 @@ import {
   CircuitBreakerOpenError,
   CircuitBreakerOpenException,
   type CircuitBreakerOptions,
+  memory,
   OptionsError,
   Premier,
   RejectedError,
@@ -269,4 +270,23 @@ test('a window of a few calls opens when they are full, and a minCalls over it i
 test('a key that names nobody is a KeyError, not a circuit that all share', async () => {
   const call = new Premier().circuitBreaker({ key: () => undefined as unknown as string })(async function call() {});
   assert.equal(((await outcome(call())).error as Error).name, 'KeyError');
+});
+
+test('shared circuits open together for every Premier on one provider and in one keyspace, and for no other', async () => {
+  const clock = new FakeClock();
+  const provider = memory({ clock });
+  const make = (keyspace: string) => {
+    const premier = new Premier({ clock, provider, keyspace });
+    const call = premier.circuitBreaker({ shared: true, failureThreshold: 1, name: 'c' })(async (works: boolean) => {
+      if (!works) throw new Error('no');
+      return 'well';
+    });
+    return { premier, call };
+  };
+  const [one, two, other] = [make('app'), make('app'), make('app2')];
+  await outcome(two.call(true));
+  await outcome(one.call(false));
+  assert.ok((await outcome(two.call(true))).error instanceof CircuitBreakerOpenError);
+  assert.equal(await other.call(true), 'well');
+  assert.equal(two.premier.stats().events.circuitOpened, 1, 'both hear of it');
 });
