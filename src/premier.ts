@@ -1,7 +1,19 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { type Call, currentSignal, useAsyncContext } from './core/call.js';
 import { type Clock, systemClock } from './core/clock.js';
-import { type AnyDecorator, type Decorator, decorator, describe, policiesIn, type PolicyDescription, siteOf } from './core/decorate.js';
+import {
+  type AnyArgs,
+  type AnyDecorator,
+  type AnyFn,
+  type Anything,
+  type AsyncFn,
+  type Decorator,
+  decorator,
+  describe,
+  policiesIn,
+  type PolicyDescription,
+  siteOf,
+} from './core/decorate.js';
 import type { Duration } from './core/duration.js';
 import { OptionsError } from './core/errors.js';
 import { type EventName, eventNames, Events, type Listener } from './core/events.js';
@@ -68,11 +80,6 @@ export interface PremierStats {
   readonly breakers: readonly CircuitInfo[];
 }
 
-/** The parameters of callbacks are what a decorated function gives them: `any` lets them be written as the function's are. */
-type AnyArgs = readonly any[];
-type Async = (this: any, ...args: any[]) => Promise<unknown>;
-type Sync = (this: any, ...args: any[]) => unknown;
-
 /**
  * Resilience for service classes and plain functions. Every policy method returns one value with three uses: a standard decorator, a
  * legacy decorator, and a higher-order function. Stacked policies share one runner; the first is the outermost.
@@ -103,89 +110,87 @@ export class Premier {
   }
 
   /** Keeps results; concurrent calls for a key run the function once. */
-  cacheResult<A extends AnyArgs = any[], R = any, This = any>(
+  cacheResult<A extends AnyArgs = AnyArgs, R = Anything, This = Anything>(
     options: policies.CacheResultOptions<A, R, This> = {},
-  ): Decorator<Async, A extends any[] ? A : any[], never, This> {
+  ): Decorator<AsyncFn, A, never, This> {
     return this.#decorator(policies.cacheResult, options);
   }
 
   /** Drops cached values after the call succeeded. */
-  cacheEvict<A extends AnyArgs = any[], R = any>(options: policies.CacheEvictOptions<A, R>): Decorator<Async, A extends any[] ? A : any[]> {
+  cacheEvict<A extends AnyArgs = AnyArgs, R = Anything>(options: policies.CacheEvictOptions<A, R>): Decorator<AsyncFn, A> {
     return this.#decorator(policies.cacheEvict, options);
   }
 
   /** `quota` calls per `duration`, counted from a key's first call. */
-  fixedWindow<A extends AnyArgs = any[]>(options: policies.WindowOptions<A>): Decorator<Async, A extends any[] ? A : any[]> {
+  fixedWindow<A extends AnyArgs = AnyArgs>(options: policies.WindowOptions<A>): Decorator<AsyncFn, A> {
     return this.#decorator(policies.fixedWindow, options);
   }
 
   /** Never more than `quota` calls in any span of `duration`. */
-  slidingWindow<A extends AnyArgs = any[]>(options: policies.WindowOptions<A>): Decorator<Async, A extends any[] ? A : any[]> {
+  slidingWindow<A extends AnyArgs = AnyArgs>(options: policies.WindowOptions<A>): Decorator<AsyncFn, A> {
     return this.#decorator(policies.slidingWindow, options);
   }
 
   /** Bursts up to `burst`, then `quota` calls per `duration`, refilled continuously. */
-  tokenBucket<A extends AnyArgs = any[]>(options: policies.TokenBucketOptions<A>): Decorator<Async, A extends any[] ? A : any[]> {
+  tokenBucket<A extends AnyArgs = AnyArgs>(options: policies.TokenBucketOptions<A>): Decorator<AsyncFn, A> {
     return this.#decorator(policies.tokenBucket, options);
   }
 
   /** A queue: calls leave one every `duration / quota`, in order. */
-  leakyBucket<A extends AnyArgs = any[]>(options: policies.LeakyBucketOptions<A>): Decorator<Async, A extends any[] ? A : any[]> {
+  leakyBucket<A extends AnyArgs = AnyArgs>(options: policies.LeakyBucketOptions<A>): Decorator<AsyncFn, A> {
     return this.#decorator(policies.leakyBucket, options);
   }
 
   /** One limit by the name of its algorithm, or several that are spent all or none. */
-  throttle<A extends AnyArgs = any[]>(options: policies.ThrottleOptions<A>): Decorator<Async, A extends any[] ? A : any[]> {
+  throttle<A extends AnyArgs = AnyArgs>(options: policies.ThrottleOptions<A>): Decorator<AsyncFn, A> {
     return this.#decorator(policies.throttle, options);
   }
 
   /** Tries again, with growing waits. */
-  retry<A extends AnyArgs = any[], R = any>(options: policies.RetryOptions<A, R> = {}): Decorator<Async, A extends any[] ? A : any[]> {
+  retry<A extends AnyArgs = AnyArgs, R = Anything>(options: policies.RetryOptions<A, R> = {}): Decorator<AsyncFn, A> {
     return this.#decorator(policies.retry, options);
   }
 
   /** Ends a call that takes too long, and aborts its signal. */
-  timeout(seconds: Duration | policies.TimeoutOptions, options: Omit<policies.TimeoutOptions, 'seconds'> = {}): Decorator<Async> {
+  timeout(seconds: Duration | policies.TimeoutOptions, options: Omit<policies.TimeoutOptions, 'seconds'> = {}): Decorator {
     return this.#decorator(policies.timeout, timeoutOptions(seconds, options));
   }
 
   /** Logs how long calls take. Keeps a synchronous function synchronous. */
-  timeit(options: policies.TimeitOptions = {}): Decorator<Sync> {
+  timeit(options: policies.TimeitOptions = {}): Decorator<AnyFn> {
     return this.#decorator(policies.timeit, options);
   }
 
   /** Stops calling what fails, and looks from time to time whether it has recovered. */
-  circuitBreaker<A extends AnyArgs = any[], R = never>(
-    options: policies.CircuitBreakerOptions<A, R> = {},
-  ): Decorator<Async, A extends any[] ? A : any[], R> {
+  circuitBreaker<A extends AnyArgs = AnyArgs, R = never>(options: policies.CircuitBreakerOptions<A, R> = {}): Decorator<AsyncFn, A, R> {
     return this.#decorator(policies.circuitBreaker, options);
   }
 
   /** Lets only so many calls run at once. */
-  bulkhead(options: policies.BulkheadOptions): Decorator<Async> {
+  bulkhead(options: policies.BulkheadOptions): Decorator {
     return this.#decorator(policies.bulkhead, options);
   }
 
   /** Answers in place of an error: with a value, or with what a function of the error and the arguments returns. */
-  fallback<R, A extends AnyArgs = any[]>(
+  fallback<R, A extends AnyArgs = AnyArgs>(
     answer: policies.Fallback<R, A>,
     options: Omit<policies.FallbackOptions, 'value'> = {},
-  ): Decorator<Async, A extends any[] ? A : any[], R> {
+  ): Decorator<AsyncFn, A, R> {
     return this.#decorator(policies.fallback, { ...options, value: answer });
   }
 
   /** Starts another attempt beside one that is slow; the first good answer wins. */
-  hedge(options: policies.HedgeOptions): Decorator<Async> {
+  hedge(options: policies.HedgeOptions): Decorator {
     return this.#decorator(policies.hedge, options);
   }
 
   /** Several policies as one, the first outermost. Throws `OptionsError` for what is no policy. */
-  pipe(...made: readonly AnyDecorator[]): Decorator<Async> {
+  pipe(...made: readonly AnyDecorator[]): Decorator {
     return pipe(...made);
   }
 
   /** A policy of your own (`definePolicy`), in the same three uses. */
-  use<Options, Resolved extends object>(definition: PolicyDefinition<Options, Resolved>, options: Options): Decorator<Async> {
+  use<Options, Resolved extends object>(definition: PolicyDefinition<Options, Resolved>, options: Options): Decorator {
     return this.#decorator(definition, options);
   }
 
@@ -205,7 +210,7 @@ export class Premier {
   }
 
   /** Drops what `cacheResult` keeps of a function, for these arguments or for all. */
-  invalidate(fn: Sync, args?: readonly unknown[]): Promise<void>;
+  invalidate(fn: AnyFn, args?: readonly unknown[]): Promise<void>;
   /** The same of a method, as `object` calls it. */
   invalidate(object: object, method: PropertyKey, args?: readonly unknown[]): Promise<void>;
   async invalidate(target: object, second?: unknown, third?: readonly unknown[]): Promise<void> {
@@ -286,6 +291,6 @@ export function timeoutOptions(
 }
 
 /** Several policies as one, the first outermost. Throws `OptionsError` for what is no policy. */
-export function pipe(...made: readonly AnyDecorator[]): Decorator<Async> {
+export function pipe(...made: readonly AnyDecorator[]): Decorator {
   return decorator(...made.flatMap((one) => policiesIn(one, 'pipe')));
 }

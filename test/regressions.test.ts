@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { CircuitBreakerOpenError, encodeArgs, KeyError, memory, OptionsError, Premier, QuotaExceedsError, TimeoutError } from 'premier';
 import { FakeClock } from 'premier/testing';
-import { deferred, failing, outcome } from './support/doubles.js';
+import { countingSignal, deferred, failing, outcome } from './support/doubles.js';
 
 /** Defects that were found and mended: what once went wrong stays right. */
 const setUp = () => {
@@ -113,17 +113,12 @@ describe('ends of calls', () => {
 
   test('a retry that is ended from outside leaves no listener on its signal', async () => {
     const { premier, clock } = setUp();
-    const { signal } = new AbortController();
-    let listeners = 0;
-    const add = signal.addEventListener.bind(signal);
-    const remove = signal.removeEventListener.bind(signal);
-    signal.addEventListener = ((...args: Parameters<typeof add>) => (listeners++, add(...args))) as typeof add;
-    signal.removeEventListener = ((...args: Parameters<typeof remove>) => (listeners--, remove(...args))) as typeof remove;
+    const { signal, listeners } = countingSignal();
     const call = premier.pipe(premier.timeout(1), premier.retry({ signal }))(() => new Promise(() => undefined));
     const ended = outcome(call());
     await clock.advance(1);
     await ended;
-    assert.equal(listeners, 0);
+    assert.equal(listeners(), 0);
   });
 
   test('an attempt that lost a hedge times out for nobody', async () => {

@@ -5,8 +5,13 @@ import type { Behaviour, Policy } from './policy.js';
 import { compile } from './run.js';
 
 /** Any function. `any` is forced by variance: parameters of a function type are contravariant, and `never` would refuse callers. */
-type AnyFn = (this: any, ...args: any[]) => unknown;
-type AsyncFn = (this: any, ...args: any[]) => Promise<unknown>;
+export type AnyFn = (this: any, ...args: any[]) => unknown;
+/** Any function that returns a promise. */
+export type AsyncFn = (this: any, ...args: any[]) => Promise<unknown>;
+/** The parameters of callbacks, where nothing is written: they are what the decorated function is given. */
+export type AnyArgs = any[];
+/** A result or a `this` of which nothing is said. */
+export type Anything = any;
 
 /** What the compiler shows when a policy does not fit: its first argument is the sentence to read. */
 export interface Reject<Reason extends string, Detail = never> {

@@ -1,3 +1,4 @@
+import type { AnyArgs } from '../core/decorate.js';
 import { encodeArgs } from '../core/encode.js';
 import { OptionsError } from '../core/errors.js';
 import { either, fn, list, schema, text } from '../core/options.js';
@@ -5,7 +6,7 @@ import { type Beside, definePolicy } from '../core/policy.js';
 import { CacheSpaces } from './cacheSpace.js';
 
 /** Options of `cacheEvict`: tags, keys or both. */
-export interface CacheEvictOptions<A extends readonly unknown[] = readonly never[], R = unknown> {
+export interface CacheEvictOptions<A extends readonly unknown[] = AnyArgs, R = unknown> {
   /** Drops what carries one of these tags. */
   tags?: readonly string[] | ((result: R, ...args: A) => readonly string[]);
   /** Drops what is kept under one of these keys (those that a `cacheKey` returned), whichever function keeps it. */

@@ -1,3 +1,4 @@
+import type { AnyArgs } from '../core/decorate.js';
 import type { Call } from '../core/call.js';
 import type { Duration } from '../core/duration.js';
 import { OptionsError } from '../core/errors.js';
@@ -7,7 +8,7 @@ import type { Cached, CacheSpace, Keep, Load } from './cacheSpace.js';
 import { ResultCache } from './resultCache.js';
 
 /** Options of `cacheResult`. */
-export interface CacheResultOptions<A extends readonly unknown[] = readonly never[], R = unknown, This = never> {
+export interface CacheResultOptions<A extends readonly unknown[] = AnyArgs, R = unknown, This = never> {
   /** How long a result is fresh. It never expires by default. */
   expireS?: Duration;
   /** The key: a text for all calls, or a function of the arguments and `this` that returns a text or a list of parts. */

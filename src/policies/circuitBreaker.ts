@@ -1,3 +1,4 @@
+import type { AnyArgs } from '../core/decorate.js';
 import type { Call } from '../core/call.js';
 import type { Duration } from '../core/duration.js';
 import { callerKey } from '../core/callerKey.js';
@@ -26,7 +27,7 @@ import { Consecutive, LastCalls, LastSeconds, type RateRules, type Window } from
 import { fallback, type Fallback } from './fallback.js';
 
 /** Options of `circuitBreaker`. */
-export interface CircuitBreakerOptions<A extends readonly unknown[] = readonly never[], R = unknown> {
+export interface CircuitBreakerOptions<A extends readonly unknown[] = AnyArgs, R = unknown> {
   /**
    * Failures in a row that open the circuit. Not together with `window`.
    * @default 5

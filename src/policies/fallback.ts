@@ -1,9 +1,10 @@
+import type { AnyArgs } from '../core/decorate.js';
 import { selector } from '../core/failures.js';
 import { fn, schema, value } from '../core/options.js';
 import { type Beside, definePolicy } from '../core/policy.js';
 
 /** What a fallback answers: a value, or a function of the error and the call's arguments (and its `this`). */
-export type Fallback<R, A extends readonly unknown[] = readonly never[]> = R | ((error: unknown, ...args: A) => R | Promise<R>);
+export type Fallback<R, A extends readonly unknown[] = AnyArgs> = R | ((error: unknown, ...args: A) => R | Promise<R>);
 
 /** Options of `fallback`. */
 export interface FallbackOptions {

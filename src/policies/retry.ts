@@ -1,3 +1,4 @@
+import type { AnyArgs } from '../core/decorate.js';
 import pRetry, { AbortError } from 'p-retry';
 import type { Call, Unsubscribe } from '../core/call.js';
 import type { Duration } from '../core/duration.js';
@@ -25,7 +26,7 @@ import { Budget } from './budget.js';
 import { log, textOf } from './log.js';
 
 /** Options of `retry`. */
-export interface RetryOptions<A extends readonly unknown[] = readonly never[], R = unknown> {
+export interface RetryOptions<A extends readonly unknown[] = AnyArgs, R = unknown> {
   /**
    * Attempts in all, the first one included.
    * @default 3

@@ -1,3 +1,4 @@
+import type { AnyArgs } from '../core/decorate.js';
 import type { AlgorithmName } from '../algorithms/index.js';
 import type { KeyMaker } from '../core/callerKey.js';
 import type { Duration } from '../core/duration.js';
@@ -7,7 +8,7 @@ import { limitRule } from './limit.js';
 import { type KeyedRule, Limiter, type Plan } from './limiter.js';
 
 /** Options that every limiter has. */
-export interface LimiterOptions<A extends readonly unknown[] = readonly never[]> {
+export interface LimiterOptions<A extends readonly unknown[] = AnyArgs> {
   /** Calls per `duration`. */
   quota: number;
   /** The span of the quota. */
@@ -22,7 +23,7 @@ export interface LimiterOptions<A extends readonly unknown[] = readonly never[]>
 }
 
 /** Options of `fixedWindow` and `slidingWindow`. */
-export interface WindowOptions<A extends readonly unknown[] = readonly never[]> extends LimiterOptions<A> {
+export interface WindowOptions<A extends readonly unknown[] = AnyArgs> extends LimiterOptions<A> {
   /**
    * What a call spends: a whole number, or a function of its arguments. 0 looks without spending.
    * @default 1
@@ -38,7 +39,7 @@ export interface WindowOptions<A extends readonly unknown[] = readonly never[]> 
 }
 
 /** Options of `tokenBucket`. */
-export interface TokenBucketOptions<A extends readonly unknown[] = readonly never[]> extends WindowOptions<A> {
+export interface TokenBucketOptions<A extends readonly unknown[] = AnyArgs> extends WindowOptions<A> {
   /**
    * Calls that a rested bucket admits at once.
    * @default the quota
@@ -47,7 +48,7 @@ export interface TokenBucketOptions<A extends readonly unknown[] = readonly neve
 }
 
 /** Options of `leakyBucket`. */
-export interface LeakyBucketOptions<A extends readonly unknown[] = readonly never[]> extends LimiterOptions<A> {
+export interface LeakyBucketOptions<A extends readonly unknown[] = AnyArgs> extends LimiterOptions<A> {
   /**
    * Calls that the bucket holds: the one that leaves, and those that wait.
    * @default the quota
@@ -56,7 +57,7 @@ export interface LeakyBucketOptions<A extends readonly unknown[] = readonly neve
 }
 
 /** One limit of `throttle`. */
-export interface LimitOptions<A extends readonly unknown[] = readonly never[]> {
+export interface LimitOptions<A extends readonly unknown[] = AnyArgs> {
   /** @default 'fixed_window' */
   algorithm?: AlgorithmName;
   quota: number;
@@ -67,7 +68,7 @@ export interface LimitOptions<A extends readonly unknown[] = readonly never[]> {
 }
 
 /** Options of `throttle`: one limit, or several that are spent all or none. */
-export interface ThrottleOptions<A extends readonly unknown[] = readonly never[]> extends Partial<TokenBucketOptions<A>> {
+export interface ThrottleOptions<A extends readonly unknown[] = AnyArgs> extends Partial<TokenBucketOptions<A>> {
   /** @default 'fixed_window' */
   algorithm?: AlgorithmName;
   bucketSize?: number;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { OptionsError, Premier, QuotaExceedsError, RejectedError, TimeoutError } from 'premier';
 import { FakeClock } from 'premier/testing';
-import { failing, outcome } from '../support/doubles.js';
+import { countingSignal, failing, outcome } from '../support/doubles.js';
 
 const setUp = (random = () => 0.5) => {
   const clock = new FakeClock();
@@ -193,19 +193,14 @@ describe('retry', () => {
 
   test('one long-lived signal keeps no listener after 10,000 calls', async () => {
     const { clock, premier } = setUp();
-    const { signal } = new AbortController();
-    let listeners = 0;
-    const add = signal.addEventListener.bind(signal);
-    const remove = signal.removeEventListener.bind(signal);
-    signal.addEventListener = ((...args: Parameters<typeof add>) => (listeners++, add(...args))) as typeof add;
-    signal.removeEventListener = ((...args: Parameters<typeof remove>) => (listeners--, remove(...args))) as typeof remove;
+    const { signal, listeners } = countingSignal();
     const policy = premier.retry({ signal, maxAttempts: 2, wait: 0 });
     const fine = policy(async () => 1);
     for (let i = 0; i < 10_000; i++) await fine();
     const failed = outcome(policy(failing([new Error('1'), new Error('2')]))());
     await clock.advance(1);
     await failed;
-    assert.equal(listeners, 0);
+    assert.equal(listeners(), 0);
   });
 
   test('onFail and logger hear of each failure, and what they throw is dropped', async () => {

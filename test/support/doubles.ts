@@ -35,3 +35,14 @@ export function deferred<T = void>(): {
   });
   return { promise, resolve, reject };
 }
+
+/** A signal that is never aborted, and how many listeners it has. */
+export function countingSignal(): { readonly signal: AbortSignal; readonly listeners: () => number } {
+  const { signal } = new AbortController();
+  let listeners = 0;
+  const add = signal.addEventListener.bind(signal);
+  const remove = signal.removeEventListener.bind(signal);
+  signal.addEventListener = ((...args: Parameters<typeof add>) => (listeners++, add(...args))) as typeof add;
+  signal.removeEventListener = ((...args: Parameters<typeof remove>) => (listeners--, remove(...args))) as typeof remove;
+  return { signal, listeners: () => listeners };
+}
