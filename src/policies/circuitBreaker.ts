@@ -96,7 +96,7 @@ export interface CircuitWindowOptions {
   slowAfter?: Duration;
 }
 
-/** Circuits of one function that has a `key`; more than this many, and the oldest closed one is forgotten. */
+/** Circuits of one function that has a `key`; more than this many, and the closed one that was not used the longest is forgotten. */
 const mostCircuits = 10_000;
 
 /** Stops calling what fails, and looks from time to time whether it has recovered. */
@@ -204,12 +204,25 @@ function sharedCircuit({ provider, keyspace }: Runtime, name: string, make: () =
 
 function keyedCircuit(runtime: Runtime, circuit: (name: string) => Circuit, name: string): Circuit {
   const circuits = runtime.registry.all<Circuit>('circuit') as Map<string, Circuit>;
-  if (circuits.size >= mostCircuits && !circuits.has(name)) {
-    for (const [old, { info }] of circuits) {
-      if (info.state !== 'closed') continue;
-      circuits.delete(old);
-      break;
+  const known = circuits.get(name);
+  if (known) {
+    // The order of use only matters when there may soon be too many.
+    if (circuits.size > mostCircuits / 2) {
+      circuits.delete(name);
+      circuits.set(name, known);
     }
+    return known;
   }
+  if (circuits.size >= mostCircuits) forgetOne(runtime, circuits);
   return circuit(name);
+}
+
+/** Forgets the closed circuit that was not used the longest. */
+function forgetOne({ provider, keyspace }: Runtime, circuits: Map<string, Circuit>): void {
+  for (const [name, { info }] of circuits) {
+    if (info.state !== 'closed') continue;
+    circuits.delete(name);
+    circuitsOf.get(provider)?.delete(prefixOf(keyspace, 'circuit', name));
+    return;
+  }
 }

@@ -41,7 +41,14 @@ export class ResultCache {
   /** Makes a function's caches known to `invalidate`. */
   static register(fn: object, cache: ResultCache): void {
     const caches = ResultCache.#ofFunction.get(fn) ?? new Set();
+    // A function that is wrapped again and again in the same way is known once.
+    for (const other of caches) if (other.#isLike(cache)) caches.delete(other);
     ResultCache.#ofFunction.set(fn, caches.add(cache));
+  }
+
+  #isLike(other: ResultCache): boolean {
+    const [mine, its] = [this.#naming, other.#naming];
+    return this.runtime === other.runtime && mine.name === its.name && mine.cacheKey === its.cacheKey && mine.scope === its.scope;
   }
 
   /** The caches of a function in one Premier. */
