@@ -73,6 +73,17 @@ export const traces: readonly Trace[] = [
     ],
   },
   {
+    name: 'a clock that steps back pays nothing off and adds nothing to what is owed',
+    algorithm: 'token_bucket',
+    params: three,
+    steps: [
+      { at: 0, cost: 2, allowed: true, remaining: 1 },
+      { at: -5000, allowed: true, remaining: 0, resetAfter: 15_000 },
+      { at: -5000, allowed: false, retryAfter: 8334 },
+      { at: 3334, allowed: true },
+    ],
+  },
+  {
     name: 'the first leaves at once, the others in turn, and the bucket has a brim',
     algorithm: 'leaky_bucket',
     params: { quota: 1, duration: 1000, capacity: 3, cost: 1 },

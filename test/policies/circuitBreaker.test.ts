@@ -290,3 +290,18 @@ test('shared circuits open together for every Premier on one provider and in one
   assert.equal(await other.call(true), 'well');
   assert.equal(two.premier.stats().events.circuitOpened, 1, 'both hear of it');
 });
+
+test('a late success of an earlier state does not interrupt a row of failures', async () => {
+  const { clock, call, fail, circuit } = setUp({ failureThreshold: 2, recoveryTimeout: 10 });
+  const late = deferred<string>();
+  const slow = call(late.promise);
+  await fail(2);
+  await clock.advance(10);
+  await call('well');
+  await fail(1);
+  late.resolve('well');
+  await slow;
+  assert.deepEqual([circuit()?.failureCount, circuit()?.successCount], [1, 1]);
+  await fail(1);
+  assert.equal(circuit()?.state, 'open');
+});
