@@ -38,6 +38,7 @@ describe('bulkhead', () => {
     const { work, order, finish } = setUp({ maxConcurrent: 1, maxQueue: 9 });
     for (const id of [1, 2, 3]) void work(id);
     await finish(1);
+    assert.deepEqual(order, [1, 2], 'one place, one call');
     void work(4);
     await finish(2);
     await finish(3);
