@@ -16,23 +16,29 @@ export class Pool {
   ) {}
 
   /**
-   * Makes room after a part has grown. Cached values go before counters, which cannot be loaded again; the part that grows pays if it has
-   * its fair share, the largest one otherwise, and never with the key that was just written.
+   * Makes room after a part has grown. Cached values go before counters, which cannot be loaded again; the part with the most of them
+   * pays, never with the key that was just written.
    */
   settle(grown: Part): void {
-    while (this.bytes > this.maxBytes && this.#payer(grown, (part) => part.bytes).evictValue());
+    while (this.bytes > this.maxBytes && this.#payer(grown, 'bytes', this.maxBytes).evictValue());
     while (this.entries > this.maxEntries) {
-      const payer = this.#payer(grown, (part) => part.values);
-      if (payer.values > (payer === grown ? 1 : 0) && payer.evictValue()) continue;
-      if (!this.#payer(grown, (part) => part.counters).evictCounter()) return;
+      const payer = this.#payer(grown, 'values', this.maxEntries);
+      const spare = payer === grown ? payer.values - 1 : payer.values;
+      const made = spare > 0 ? payer.evictValue() : this.#payer(grown, 'counters', this.maxEntries).evictCounter();
+      if (!made) return;
     }
   }
 
-  #payer(grown: Part, measure: (part: Part) => number): Part {
-    if (measure(grown) * this.parts.size >= this.maxEntries) return grown;
+  /** The part with the most, the newest key of `grown` left out. Who has a fair share of all the room pays without a search. */
+  #payer(grown: Part, of: 'values' | 'counters' | 'bytes', room: number): Part {
+    let most = grown[of] - 1;
+    if (most * this.parts.size >= room) return grown;
     let payer = grown;
-    for (const part of this.parts)
-      if (measure(part) > measure(payer) || (payer === grown && measure(part) > 0 && measure(grown) <= 1)) payer = part;
+    for (const part of this.parts) {
+      if (part === grown || part[of] <= most) continue;
+      payer = part;
+      most = part[of];
+    }
     return payer;
   }
 }

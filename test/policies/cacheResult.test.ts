@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { KeyError, memory, OptionsError, Premier, type PremierOptions } from 'premier';
+import { KeyError, OptionsError, Premier, type PremierOptions } from 'premier';
 import { FakeClock } from 'premier/testing';
 import { deferred, outcome } from '../support/doubles.js';
 
@@ -226,124 +226,6 @@ describe('cacheResult', () => {
     const { error } = await outcome(load('x', { user: { conn: () => undefined } }));
     assert.ok(error instanceof KeyError);
     assert.equal(error.path, 'args[1].user.conn');
-  });
-
-  test('a second instance is refused until somebody says whose cache it is', async () => {
-    const { premier } = setUp();
-    class Unsaid {
-      constructor(readonly tenant: string) {}
-      @premier.cacheResult()
-      async find(): Promise<string> {
-        return this.tenant;
-      }
-    }
-    const [a, b] = [new Unsaid('a'), new Unsaid('b')];
-    assert.deepEqual([await a.find(), await a.find()], ['a', 'a']);
-    const { error } = await outcome(b.find());
-    assert.ok(error instanceof OptionsError);
-    assert.match(error.message, /Unsaid\.find.*scope: 'class'/s);
-
-    class Said {
-      constructor(readonly tenant: string) {}
-      @premier.cacheResult({ scope: 'class' })
-      async shared(): Promise<string> {
-        return this.tenant;
-      }
-      @premier.cacheResult({ scope: 'instance' })
-      async own(): Promise<string> {
-        return this.tenant;
-      }
-      @premier.cacheResult({ scope: (self: { tenant: string }) => self.tenant })
-      async tenants(): Promise<object> {
-        return {};
-      }
-    }
-    const [c, d, alsoC] = [new Said('c'), new Said('d'), new Said('c')];
-    assert.deepEqual([await c.shared(), await d.shared()], ['c', 'c']);
-    assert.deepEqual([await c.own(), await d.own()], ['c', 'd']);
-    assert.equal(await c.tenants(), await alsoC.tenants());
-    assert.notEqual(await c.tenants(), await d.tenants());
-  });
-
-  test('a whole Premier can say that classes share', async () => {
-    const { premier } = setUp({ scope: 'class' });
-    class Service {
-      @premier.cacheResult()
-      async find(): Promise<Service> {
-        return this;
-      }
-    }
-    assert.equal(await new Service().find(), await new Service().find());
-  });
-
-  test('a subclass has a cache of its own', async () => {
-    const { premier } = setUp();
-    class Base {
-      @premier.cacheResult()
-      async kind(): Promise<string> {
-        return this.constructor.name;
-      }
-    }
-    class Derived extends Base {}
-    assert.deepEqual([await new Base().kind(), await new Derived().kind()], ['Base', 'Derived']);
-  });
-
-  test('a wrapped function that is called on several objects needs a scope too; a timer is nobody’s instance', async () => {
-    const { premier } = setUp();
-    let runs = 0;
-    const load = premier.cacheResult()(async function load() {
-      return ++runs;
-    });
-    const [one, two] = [{ load }, { load }];
-    assert.deepEqual([await one.load(), await load()], [1, 1]);
-    assert.ok((await outcome(two.load())).error instanceof OptionsError);
-    assert.equal(await new Promise((resolve) => setImmediate(async () => resolve(await load()))), 1);
-    for (let i = 0; i < 2; i++) {
-      await new Promise<void>((resolve) => {
-        setTimeout(load, 0);
-        setTimeout(resolve, 1);
-      });
-    }
-    assert.equal(premier.cache.stats().hits, 4);
-  });
-
-  test('premier.cache keeps by hand: get, set, delete, wrap, expiry and tags', async () => {
-    const { clock, premier } = setUp();
-    const { cache } = premier;
-    assert.equal(await cache.get('k'), undefined);
-    await cache.set('k', 1, { expireS: 10, tags: ['t'] });
-    assert.equal(await cache.get('k'), 1);
-    await clock.advance(10);
-    assert.equal(await cache.get('k'), undefined);
-    await cache.set('k', 2, '1m');
-    assert.deepEqual([await cache.delete('k'), await cache.delete('k')], [true, false]);
-    let loads = 0;
-    const load = () => ++loads;
-    assert.deepEqual(await Promise.all([cache.wrap('w', load), cache.wrap('w', load)]), [1, 1]);
-    await cache.set('tagged', 3, { tags: ['t'] });
-    await premier.invalidateTags('t');
-    assert.equal(await cache.get('tagged'), undefined);
-    assert.equal(await cache.wrap('w', load), 1);
-    await assert.rejects(cache.get(7 as never), OptionsError);
-    await assert.rejects(cache.set('k', 1, 'soon' as never), OptionsError);
-  });
-
-  test('the memory provider is bounded by entries and by bytes', async () => {
-    const clock = new FakeClock();
-    for (const provider of [memory({ clock, maxEntries: 50 }), memory({ clock, maxBytes: 20_000 })]) {
-      const premier = new Premier({ clock, provider });
-      let runs = 0;
-      const load = premier.cacheResult()(async function load(n: number) {
-        runs++;
-        return 'x'.repeat(100) + n;
-      });
-      for (let i = 0; i < 1000; i++) await load(i);
-      assert.equal(runs, 1000);
-      await load(999);
-      assert.equal(runs, 1000, 'the newest is there');
-      await load(0);
-      assert.equal(runs, 1001, 'the oldest is not');
-    }
   });
 
   for (const options of [{ staleS: 5 }, { expireS: 0 }, { expireS: '5' }, { jitter: 2 }, { scope: 'tenant' }, { ttl: 5 }]) {

@@ -1,39 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import {
-  CircuitBreakerOpenError,
-  CircuitBreakerOpenException,
-  type CircuitBreakerOptions,
-  memory,
-  OptionsError,
-  Premier,
-  RejectedError,
-} from 'premier';
+import { CircuitBreakerOpenError, CircuitBreakerOpenException, type memory, OptionsError, Premier, RejectedError } from 'premier';
+import { breakerUnderTest } from '../support/breaker.js';
 import { FakeClock } from 'premier/testing';
 import { deferred, outcome } from '../support/doubles.js';
 
-const setUp = (options: CircuitBreakerOptions = {}) => {
-  const clock = new FakeClock();
-  const premier = new Premier({ clock });
-  const events: string[] = [];
-  for (const event of ['circuitOpened', 'circuitHalfOpened', 'circuitClosed', 'circuitRejected'] as const)
-    premier.on(event, () => events.push(event));
-  let runs = 0;
-  const call = premier.circuitBreaker(options)(async function call(ends: 'well' | Error | Promise<unknown>) {
-    runs++;
-    if (ends instanceof Error) throw ends;
-    return ends;
-  });
-  const fail = async (times = 1) => {
-    for (let i = 0; i < times; i++) await outcome(call(new Error('no')));
-  };
-  const circuit = () => premier.breakers[0];
-  return { clock, premier, events, call, fail, circuit, runs: () => runs };
-};
-
 describe('circuitBreaker', () => {
   test('opens after five failures in a row, and refuses without running the function', async () => {
-    const { call, fail, circuit, runs, events } = setUp();
+    const { call, fail, circuit, runs, events } = breakerUnderTest();
     await fail(4);
     await call('well');
     await fail(4);
@@ -51,7 +25,7 @@ describe('circuitBreaker', () => {
   });
 
   test('after its recovery timeout one probe runs; a good one closes it', async () => {
-    const { clock, call, fail, circuit, events } = setUp({ failureThreshold: 1, recoveryTimeout: 10 });
+    const { clock, call, fail, circuit, events } = breakerUnderTest({ failureThreshold: 1, recoveryTimeout: 10 });
     await fail();
     await clock.advance('9999ms');
     const refused = await outcome(call('well'));
@@ -68,7 +42,7 @@ describe('circuitBreaker', () => {
   });
 
   test('a bad probe opens it again for the whole time', async () => {
-    const { clock, call, fail, circuit } = setUp({ failureThreshold: 1, recoveryTimeout: 10 });
+    const { clock, call, fail, circuit } = breakerUnderTest({ failureThreshold: 1, recoveryTimeout: 10 });
     await fail();
     await clock.advance(10);
     await fail();
@@ -78,7 +52,12 @@ describe('circuitBreaker', () => {
   });
 
   test('several probes may be asked for, at once and in all', async () => {
-    const { clock, call, fail, circuit } = setUp({ failureThreshold: 1, recoveryTimeout: 10, halfOpenMax: 2, successThreshold: 3 });
+    const { clock, call, fail, circuit } = breakerUnderTest({
+      failureThreshold: 1,
+      recoveryTimeout: 10,
+      halfOpenMax: 2,
+      successThreshold: 3,
+    });
     await fail();
     await clock.advance(10);
     const probes = [deferred<string>(), deferred<string>()];
@@ -92,7 +71,7 @@ describe('circuitBreaker', () => {
   });
 
   test('a probe that never settles does not wedge it', async () => {
-    const { clock, call, fail, circuit } = setUp({ failureThreshold: 1, recoveryTimeout: 10 });
+    const { clock, call, fail, circuit } = breakerUnderTest({ failureThreshold: 1, recoveryTimeout: 10 });
     await fail();
     await clock.advance(10);
     void call(new Promise(() => undefined));
@@ -104,7 +83,7 @@ describe('circuitBreaker', () => {
   });
 
   test('late results of an earlier state do not count', async () => {
-    const { clock, call, fail, circuit } = setUp({ failureThreshold: 2, recoveryTimeout: 10 });
+    const { clock, call, fail, circuit } = breakerUnderTest({ failureThreshold: 2, recoveryTimeout: 10 });
     const late = [deferred<string>(), deferred<string>()];
     const calls = late.map(({ promise }) => outcome(call(promise)));
     await fail(2);
@@ -119,7 +98,7 @@ describe('circuitBreaker', () => {
   });
 
   test('only the expected errors count; others give a probe’s place back', async () => {
-    const { clock, call, circuit } = setUp({ failureThreshold: 1, recoveryTimeout: 10, expectedException: [TypeError] });
+    const { clock, call, circuit } = breakerUnderTest({ failureThreshold: 1, recoveryTimeout: 10, expectedException: [TypeError] });
     await outcome(call(new RangeError('not counted')));
     assert.equal(circuit()?.state, 'closed');
     await outcome(call(new TypeError('counted')));
@@ -141,41 +120,6 @@ describe('circuitBreaker', () => {
     await call();
     await outcome(call());
     assert.equal(premier.breakers[0]?.state, 'closed');
-  });
-
-  test('a window of calls opens by the share of failures, once there are enough calls', async () => {
-    const { call, fail, circuit } = setUp({ window: { calls: 10, minCalls: 4, failureRate: 0.5 } });
-    await fail(3);
-    assert.equal(circuit()?.state, 'closed', 'three calls are too few');
-    const { call: steady, fail: failSome, circuit: other } = setUp({ window: { calls: 10, minCalls: 4, failureRate: 0.5 } });
-    for (let i = 0; i < 10; i++) await steady('well');
-    await failSome(4);
-    assert.equal(other()?.state, 'closed', 'four of the last ten');
-    await failSome(1);
-    assert.equal(other()?.state, 'open', 'five of the last ten');
-    await call('well');
-    assert.equal(circuit()?.state, 'open', 'three of four, whoever came last');
-  });
-
-  test('a window of seconds forgets what is older, also after idling', async () => {
-    const { clock, fail, circuit } = setUp({ window: { seconds: 10, minCalls: 4, failureRate: 0.5 } });
-    await fail(3);
-    await clock.advance(3600);
-    await fail(3);
-    assert.deepEqual([circuit()?.state, circuit()?.failureCount], ['closed', 3]);
-    await clock.advance(5);
-    await fail(1);
-    assert.equal(circuit()?.state, 'open');
-  });
-
-  test('slow calls open it, if asked for', async () => {
-    const { clock, call, circuit } = setUp({ window: { calls: 4, minCalls: 4, slowAfter: 1, slowRate: 0.5 } });
-    for (const ms of [10, 1000, 10, 2000]) {
-      const slow = call(new Promise<void>((resolve) => void clock.setTimer(resolve, ms)));
-      await clock.advance(3);
-      await slow;
-    }
-    assert.equal(circuit()?.state, 'open');
   });
 
   test('a key has a circuit of its own', async () => {
@@ -219,7 +163,7 @@ describe('circuitBreaker', () => {
   });
 
   test('it can be opened, closed and reset by hand', async () => {
-    const { clock, premier, call, fail, circuit } = setUp({ recoveryTimeout: 1 });
+    const { clock, premier, call, fail, circuit } = breakerUnderTest({ recoveryTimeout: 1 });
     await fail(2);
     premier.breakers.open('call');
     await clock.advance(1000);
@@ -234,7 +178,7 @@ describe('circuitBreaker', () => {
   });
 
   test('an open circuit builds no stack, unless asked to', async () => {
-    const { call, fail } = setUp({ failureThreshold: 1 });
+    const { call, fail } = breakerUnderTest({ failureThreshold: 1 });
     await fail();
     const stackOf = async () => ((await outcome(call('well'))).error as Error).stack ?? '';
     assert.doesNotMatch(await stackOf(), /\n\s+at /);
@@ -261,7 +205,7 @@ describe('circuitBreaker', () => {
 });
 
 test('a window of a few calls opens when they are full, and a minCalls over it is refused', async () => {
-  const { fail, circuit } = setUp({ window: { calls: 5 } });
+  const { fail, circuit } = breakerUnderTest({ window: { calls: 5 } });
   await fail(5);
   assert.equal(circuit()?.state, 'open');
   assert.throws(() => new Premier().circuitBreaker({ window: { calls: 5, minCalls: 6 } }), OptionsError);
@@ -292,7 +236,7 @@ test('shared circuits open together for every Premier on one provider and in one
 });
 
 test('a late success of an earlier state does not interrupt a row of failures', async () => {
-  const { clock, call, fail, circuit } = setUp({ failureThreshold: 2, recoveryTimeout: 10 });
+  const { clock, call, fail, circuit } = breakerUnderTest({ failureThreshold: 2, recoveryTimeout: 10 });
   const late = deferred<string>();
   const slow = call(late.promise);
   await fail(2);
