@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { CircuitBreakerOpenError, CircuitBreakerOpenException, type memory, OptionsError, Premier, RejectedError } from 'premier';
+import { CircuitBreakerOpenError, CircuitBreakerOpenException, memory, OptionsError, Premier, RejectedError } from 'premier';
 import { breakerUnderTest } from '../support/breaker.js';
 import { FakeClock } from 'premier/testing';
 import { deferred, outcome } from '../support/doubles.js';
