@@ -5,7 +5,7 @@ import { build } from 'tsdown';
 
 await build({
   config: false,
-  entry: { index: 'src/index.ts', testing: 'src/testing/index.ts' },
+  entry: { index: 'src/index.ts', redis: 'src/redis/index.ts', testing: 'src/testing/index.ts' },
   format: ['esm', 'cjs'],
   platform: 'node',
   target: 'node20',

@@ -36,7 +36,23 @@ export {
   type Registry,
   type Runtime,
 } from './core/policy.js';
-export type { Algorithm, Awaitable, Provider, Step, Store, Verdict } from './core/provider.js';
+export type {
+  Algorithm,
+  Awaitable,
+  Bus,
+  Hearing,
+  LuaReply,
+  LuaStep,
+  Provider,
+  Seen,
+  SharedValues,
+  Step,
+  Store,
+  StoreChange,
+  Subscription,
+  Tags,
+  Verdict,
+} from './core/provider.js';
 export type { AlgorithmName, Quota } from './algorithms/index.js';
 export type { Backoff, Wait } from './policies/backoff.js';
 export type { Breakers } from './policies/breakers.js';
@@ -63,3 +79,4 @@ export type {
   WindowOptions,
 } from './policies/index.js';
 export { memory, type MemoryOptions } from './providers/memory.js';
+export { tiered, type TieredOptions } from './providers/tiered.js';

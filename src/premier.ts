@@ -23,9 +23,10 @@ import { configure, type PolicyDefinition, type Runtime } from './core/policy.js
 import type { Provider } from './core/provider.js';
 import { Names, States } from './core/registry.js';
 import { type Breakers, breakersOf } from './policies/breakers.js';
-import { CacheSpaces } from './policies/cacheSpace.js';
+import { CacheSpaces } from './policies/cacheSpaces.js';
 import type { CircuitInfo } from './policies/circuit.js';
 import * as policies from './policies/index.js';
+import { tellOf } from './policies/storeHealth.js';
 import { type CacheStats, ManualCache } from './policies/manualCache.js';
 import { namedLimiter, type NamedLimiter, type NamedLimiterOptions } from './policies/namedLimiter.js';
 import { ResultCache } from './policies/resultCache.js';
@@ -89,6 +90,7 @@ export class Premier {
   /** The cache by hand. */
   readonly cache: ManualCache;
   readonly #runtime: Runtime;
+  readonly #unwatch: (() => void) | undefined;
 
   constructor(options: PremierOptions = {}) {
     const { keyspace, provider, logger, clock = systemClock, random = Math.random, scope, asyncContext } = premierOptions.parse(options);
@@ -106,6 +108,7 @@ export class Premier {
       claim: (...claimed) => names.claim(...claimed),
     };
     this.cache = new ManualCache(this.#runtime);
+    this.#unwatch = tellOf(this.#runtime);
     if (asyncContext) useAsyncContext(new AsyncLocalStorage<Call>());
   }
 
@@ -230,7 +233,7 @@ export class Premier {
   /** Drops everything that carries one of these tags. */
   async invalidateTags(...tags: readonly string[]): Promise<void> {
     if (!tags.every((tag) => typeof tag === 'string')) throw new OptionsError('invalidateTags: every tag must be a text');
-    CacheSpaces.of(this.#runtime.provider).tags(this.keyspace).bump(tags);
+    await CacheSpaces.of(this.#runtime.provider).bump(this.keyspace, tags);
     this.#runtime.events.emit('cacheInvalidated', { name: 'premier' }, { tags });
   }
 
@@ -270,6 +273,7 @@ export class Premier {
 
   /** Lets go of what the provider opened. */
   async close(): Promise<void> {
+    this.#unwatch?.();
     await this.#runtime.provider.close();
   }
 

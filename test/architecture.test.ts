@@ -11,10 +11,11 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   algorithms: ['core'],
   providers: ['core'],
   policies: ['core', 'algorithms'],
+  redis: ['core', 'algorithms', 'providers/memory', 'providers/tiered'],
   premier: ['core', 'policies', 'providers/memory'],
   standalone: ['core', 'policies', 'premier'],
   testing: ['core', 'algorithms'],
-  index: ['core', 'algorithms', 'policies', 'premier', 'standalone', 'providers/memory'],
+  index: ['core', 'algorithms', 'policies', 'premier', 'standalone', 'providers/memory', 'providers/tiered'],
 };
 
 /** The packages that a room may import, beside Node's own. */
@@ -22,6 +23,7 @@ const packages: Readonly<Record<string, readonly string[]>> = {
   core: ['reflect-metadata'],
   policies: ['p-retry', 'lru-cache'],
   providers: ['lru-cache'],
+  redis: ['lru-cache'],
 };
 
 const roomOf = (file: string): string => (file.split('/')[1] as string).replace(/\.ts$/, '');

@@ -1,5 +1,5 @@
 import type { Algorithm } from '../core/provider.js';
-import { type Quota, verdict } from './quota.js';
+import { type Quota, quotaStep, unasked, verdict } from './quota.js';
 
 /**
  * One machine for both buckets: the generic cell rate algorithm (ATM Forum Traffic Management 4.0, I.371), told as a debt that is paid
@@ -10,6 +10,8 @@ interface Bucket {
   debt: number;
   at: number;
 }
+
+const limitOf = ({ capacity }: Quota): number => capacity;
 
 function bucket(name: string, queue: boolean): Algorithm<Bucket, Quota> {
   return {
@@ -35,6 +37,28 @@ function bucket(name: string, queue: boolean): Algorithm<Bucket, Quota> {
       const delay = queue ? Math.ceil(debt / quota) + (debt > 0 ? behind : 0) : 0;
       return verdict(true, capacity, Math.floor((most - next) / duration), 0, next > 0 ? Math.ceil(next / quota) + behind : 0, delay);
     },
+    unasked: unasked(limitOf),
+    lua: quotaStep(
+      limitOf,
+      `
+      local debt, at = 0, 0
+      if raw then debt, at = struct.unpack('>dd', raw) end
+      local time = now
+      if at > now then now = at end
+      local behind = now - time
+      local paid = now - at
+      if paid >= debt / quota then debt = 0 else debt = debt - paid * quota end
+      local most = capacity * duration
+      local next = math.max(0, debt + cost * duration)
+      if next > most and cost > 0 then
+        return 0, nil, 0, math.floor((most - debt) / duration), cost > capacity and -1 or math.ceil((next - most) / quota) + behind,
+          debt > 0 and math.ceil(debt / quota) + behind or 0
+      end
+      local reset = next > 0 and math.ceil(next / quota) + behind or 0
+      local new
+      if cost ~= 0 then new = next > 0 and struct.pack('>dd', next, now) or '' end
+      return 1, new, reset, math.floor((most - next) / duration), ${queue ? 'debt > 0 and math.ceil(debt / quota) + behind or 0' : '0'}, reset`,
+    ),
   };
 }
 

@@ -1,5 +1,7 @@
 import type { Algorithm } from '../core/provider.js';
-import { type Quota, verdict } from './quota.js';
+import { type Quota, quotaStep, unasked, verdict } from './quota.js';
+
+const limitOf = ({ quota }: Quota): number => quota;
 
 interface FixedWindow {
   end: number;
@@ -24,4 +26,22 @@ export const fixedWindow: Algorithm<FixedWindow, Quota> = {
     }
     return verdict(true, quota, quota - count, 0, count > 0 ? end - now : 0);
   },
+  unasked: unasked(limitOf),
+  lua: quotaStep(
+    limitOf,
+    `
+    local ends, count = 0, 0
+    if raw then ends, count = struct.unpack('>dd', raw) end
+    local live = now < ends
+    local used = live and count or 0
+    if not live then ends = now + duration end
+    count = math.max(0, used + cost)
+    if count > quota and cost > 0 then
+      return 0, nil, 0, quota - used, cost > quota and -1 or ends - now, used > 0 and ends - now or 0
+    end
+    local reset = count > 0 and ends - now or 0
+    local new
+    if cost ~= 0 then new = count > 0 and struct.pack('>dd', ends, count) or '' end
+    return 1, new, reset, quota - count, 0, reset`,
+  ),
 };

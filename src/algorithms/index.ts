@@ -4,6 +4,9 @@ import { fixedWindow } from './fixedWindow.js';
 import type { Quota } from './quota.js';
 import { slidingWindow } from './slidingWindow.js';
 
+export { ballot, type BallotAction, type BallotDecision } from './ballot.js';
+export { lease } from './lease.js';
+export { roster } from './roster.js';
 export type { Quota } from './quota.js';
 
 /** An algorithm over quotas, its state's type forgotten. */

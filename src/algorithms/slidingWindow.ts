@@ -1,5 +1,5 @@
 import type { Algorithm } from '../core/provider.js';
-import { type Quota, verdict } from './quota.js';
+import { type Quota, quotaStep, unasked, verdict } from './quota.js';
 
 /**
  * Admissions: the newest `count` at `at`, and before them `older`, as pairs of instant and count, oldest first. `used` is their sum. Most
@@ -14,6 +14,8 @@ interface SlidingWindow {
 
 /** Up to this quota every admission keeps its own instant; above it, those of one 128th of the duration share the latest. */
 export const exactUpTo = 128;
+
+const limitOf = ({ quota }: Quota): number => quota;
 
 /**
  * Never more than `quota` in any span of `duration`. An admission leaves when `duration` has passed since it (the sliding log; see
@@ -44,6 +46,67 @@ export const slidingWindow: Algorithm<SlidingWindow, Quota> = {
     else admit(state, now, cost, quota > exactUpTo ? duration / exactUpTo : 0);
     return verdict(true, quota, quota - state.used, 0, state.count > 0 ? state.at + duration - time : 0);
   },
+  unasked: unasked(limitOf),
+  lua: quotaStep(
+    limitOf,
+    `
+    local time, at, count, used, first = now, 0, 0, 0, 25
+    if raw then at, count, used = struct.unpack('>ddd', raw) end
+    if at > now then now = at end
+    if count > 0 and at + duration > now then
+      while first < #raw do
+        local instant, admitted = struct.unpack('>dd', raw, first)
+        if instant > now - duration then break end
+        used = used - admitted
+        first = first + 16
+      end
+    else
+      raw, at, count, used = '', 0, 0, 0
+    end
+    local reset = count > 0 and at + duration - time or 0
+    if cost > quota then return 0, nil, 0, quota - used, -1, reset end
+    if cost > 0 and used + cost > quota then
+      local left, free = used + cost - quota, at
+      for i = first, #raw, 16 do
+        local instant, admitted = struct.unpack('>dd', raw, i)
+        left = left - admitted
+        if left <= 0 then
+          free = instant
+          break
+        end
+      end
+      return 0, nil, 0, quota - used, free + duration - time, reset
+    end
+    if cost == 0 then return 1, nil, 0, quota - used, 0, reset end
+    local older = string.sub(raw, first)
+    used = used + cost
+    if cost < 0 then
+      local left = -cost
+      while left > 0 and #older > 0 do
+        local instant, admitted = struct.unpack('>dd', older)
+        local taken = math.min(left, admitted)
+        left = left - taken
+        older = string.sub(older, 17)
+        if taken < admitted then older = struct.pack('>dd', instant, admitted - taken) .. older end
+      end
+      local taken = math.min(left, count)
+      count = count - taken
+      used = used + left - taken
+    else
+      local grain = quota > ${exactUpTo} and duration / ${exactUpTo} or 0
+      local together = count > 0 and (grain == 0 and at == now or grain > 0 and math.floor(at / grain) == math.floor(now / grain))
+      if together then
+        count = count + cost
+      else
+        if count > 0 then older = older .. struct.pack('>dd', at, count) end
+        count = cost
+      end
+      at = now
+    end
+    if count == 0 then return 1, '', 0, quota, 0, 0 end
+    reset = at + duration - time
+    return 1, struct.pack('>ddd', at, count, used) .. older, reset, quota - used, 0, reset`,
+  ),
 };
 
 /** Where in the pairs the first one stands that is younger than `expired`. */

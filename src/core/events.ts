@@ -38,6 +38,10 @@ export interface EventDetails {
   fellBack: { readonly error: unknown };
   /** Another attempt was started beside a slow one. */
   hedged: { readonly attempt: number };
+  /** The store cannot be reached: caches run their functions, limiters do what `whenDown` says. Told once. */
+  storeDown: { readonly store: string; readonly error: unknown };
+  /** The store can be reached again, after so many seconds. */
+  storeUp: { readonly store: string; readonly seconds: number };
   /** A function given as an option threw; the call went on without it. */
   callbackFailed: { readonly callback: string; readonly error: unknown };
 }
@@ -80,6 +84,8 @@ export const eventNames: readonly EventName[] = [
   'bulkheadAdapted',
   'fellBack',
   'hedged',
+  'storeDown',
+  'storeUp',
   'callbackFailed',
 ];
 

@@ -4,7 +4,7 @@
  */
 
 /** What Premier keeps in a provider. */
-export type Kind = 'cacheResult' | 'throttle' | 'circuit';
+export type Kind = 'cacheResult' | 'throttle' | 'circuit' | 'tags' | 'lock';
 
 /** The prefix of everything of one kind in a keyspace; with a name, of what one function or limiter keeps. */
 export function prefixOf(keyspace: string, kind: Kind, name?: string): string {

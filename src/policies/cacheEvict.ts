@@ -3,7 +3,7 @@ import { encodeArgs } from '../core/encode.js';
 import { OptionsError } from '../core/errors.js';
 import { either, fn, list, schema, text } from '../core/options.js';
 import { type Beside, definePolicy } from '../core/policy.js';
-import { CacheSpaces } from './cacheSpace.js';
+import { CacheSpaces } from './cacheSpaces.js';
 
 /** Options of `cacheEvict`: tags, keys or both. */
 export interface CacheEvictOptions<A extends readonly unknown[] = AnyArgs, R = unknown> {
@@ -41,13 +41,14 @@ export const cacheEvict = definePolicy({
       success(result, _state, call) {
         const dropTags = listed('tags', tags, call.self, result, call.args);
         const dropKeys = listed('keys', keys, call.self, result, call.args);
-        if (dropTags.length > 0) spaces.tags(keyspace).bump(dropTags);
-        if (dropTags.length > 0 || dropKeys.length > 0) events.emit('cacheInvalidated', call, { tags: dropTags, keys: dropKeys });
-        if (dropKeys.length === 0) return undefined;
-        return Promise.all(dropKeys.map((key) => spaces.dropEverywhere(keyspace, encodeArgs([key])))).then(
+        if (dropTags.length === 0 && dropKeys.length === 0) return undefined;
+        const bumped = dropTags.length > 0 ? spaces.bump(keyspace, dropTags) : undefined;
+        const dropped = dropKeys.length > 0 ? spaces.dropEverywhere(keyspace, dropKeys.map((key) => encodeArgs([key]))) : undefined;
+        events.emit('cacheInvalidated', call, { tags: dropTags, keys: dropKeys });
+        return Promise.all([bumped, dropped]).then(
           () => result,
           (error: unknown) => {
-            events.emit('cacheFailed', call, { key: dropKeys.join(', '), error });
+            events.emit('cacheFailed', call, { key: [...dropTags, ...dropKeys].join(', '), error });
             return result;
           },
         );

@@ -4,8 +4,9 @@ import type { Duration } from '../core/duration.js';
 import { OptionsError } from '../core/errors.js';
 import { duration, either, flag, fn, number, oneOf, schema, text, withDefault } from '../core/options.js';
 import { type Around, definePolicy, type Next } from '../core/policy.js';
-import type { Cached, CacheSpace, Keep, Load } from './cacheSpace.js';
+import type { Cached, CacheSpace, Keep, Load, Look } from './cacheSpace.js';
 import { ResultCache } from './resultCache.js';
+import { SharedSpace } from './sharedSpace.js';
 
 /** Options of `cacheResult`. */
 export interface CacheResultOptions<A extends readonly unknown[] = AnyArgs, R = unknown, This = never> {
@@ -88,7 +89,8 @@ export const cacheResult = definePolicy({
   ),
   create(options, runtime, place): Around {
     const { clock, random, events } = runtime;
-    const { expireS, staleS, staleIfErrorS, jitter, tags, shouldCache, bypass, earlyBeta, clone } = options;
+    const { expireS, staleS, staleIfErrorS, jitter, tags, shouldCache, bypass, earlyBeta, clone, lock } = options;
+    const tagged = tags !== undefined;
     const grace = Math.max(staleS, staleIfErrorS);
     const cache = new ResultCache(options, runtime, place);
     ResultCache.register(place.site.fn, cache);
@@ -127,6 +129,8 @@ export const cacheResult = definePolicy({
         keep: keepFor(alone),
         failed: (error) => events.emit('cacheFailed', call, { key, error }),
         timed: earlyBeta > 0,
+        lock,
+        tagged,
       });
     };
     const own = (value: unknown): unknown => {
@@ -139,8 +143,8 @@ export const cacheResult = definePolicy({
       }
     };
     /** Waits for a load, the one under way or a new one; when the last who waits gives up, it ends. */
-    const wait = (space: CacheSpace, key: string, call: Call, next: Next): Promise<unknown> => {
-      const load = space.loading(key, tags !== undefined) ?? start(space, key, call, next);
+    const wait = (space: CacheSpace, key: string, call: Call, next: Next, seen?: Look): Promise<unknown> => {
+      const load = space.loading(key, tagged, seen) ?? start(space, key, call, next);
       if (load.promise === undefined) throw new OptionsError(`${call.name} asks for the key that it is loading, and would wait for itself`);
       if (call.nested) {
         load.waiting++;
@@ -156,14 +160,21 @@ export const cacheResult = definePolicy({
     const early = (cached: Cached, now: number): boolean =>
       earlyBeta > 0 && now - cached.took * earlyBeta * Math.log(1 - random()) >= cached.freshUntil;
     const refresh = (space: CacheSpace, key: string, call: Call, next: Next): void => {
-      if (space.loading(key, tags !== undefined)) return;
+      if (space.loading(key, tagged)) return;
       const load = start(space, key, call, next);
       load.waiting = Infinity;
       load.promise?.catch((error: unknown) => events.emit('cacheFailed', call, { key, error }));
     };
 
-    const found = (stored: unknown, now: number, space: CacheSpace, key: string, call: Call, next: Next): Promise<unknown> => {
-      const cached = stored === undefined ? undefined : space.valid(stored);
+    const found = (
+      cached: Cached | undefined,
+      now: number,
+      space: CacheSpace,
+      key: string,
+      call: Call,
+      next: Next,
+      seen?: Look,
+    ): Promise<unknown> => {
       if (cached !== undefined) {
         if (now < cached.freshUntil) {
           if (early(cached, now)) refresh(space, key, call, next);
@@ -177,7 +188,7 @@ export const cacheResult = definePolicy({
         }
       }
       events.miss(call, key);
-      const loading = wait(space, key, call, next);
+      const loading = wait(space, key, call, next, seen);
       if (cached === undefined || now >= cached.freshUntil + staleIfErrorS) return loading;
       return loading.catch(() => {
         events.emit('cacheStale', call, { key, because: 'error' });
@@ -191,15 +202,19 @@ export const cacheResult = definePolicy({
         const space = cache.space(call);
         const key = cache.key(call.self, call.args);
         const now = clock.now();
+        if (space instanceof SharedSpace) {
+          const failed = (error: unknown): void => events.emit('cacheFailed', call, { key, error });
+          return space.look(key, tagged, failed).then((seen) => found(seen.cached, now, space, key, call, next, seen));
+        }
         const stored = space.store.get(key, now);
-        if (!(stored instanceof Promise)) return found(stored, now, space, key, call, next);
-        if (space.loading(key, tags !== undefined)) {
+        if (!(stored instanceof Promise)) return found(stored === undefined ? undefined : space.valid(stored), now, space, key, call, next);
+        if (space.loading(key, tagged)) {
           events.miss(call, key);
           stored.catch(() => undefined);
           return wait(space, key, call, next);
         }
         return stored.then(
-          (known) => found(known, now, space, key, call, next),
+          (known) => found(space.valid(known), now, space, key, call, next),
           (error: unknown) => {
             events.emit('cacheFailed', call, { key, error });
             return wait(space, key, call, next);

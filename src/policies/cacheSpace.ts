@@ -1,6 +1,5 @@
 import type { Clock } from '../core/clock.js';
-import { prefixOf } from '../core/keyspace.js';
-import { type Awaitable, openStore, type Provider, type Store } from '../core/provider.js';
+import type { Awaitable, Store } from '../core/provider.js';
 import { TagVersions } from './tagVersions.js';
 
 /** A value as the provider keeps it. Instants in milliseconds. */
@@ -25,8 +24,31 @@ export interface Load {
   waiting: number;
   /** Aborts what it runs. */
   readonly end: (reason: unknown) => void;
+  /** In a shared store: what it knows of its key, once it has begun there. */
+  begun?: Begun | undefined;
+  /** Its place in the order in which the store was asked. */
+  readonly asked: number;
   /** `undefined` while its function begins, when nobody but itself can ask for it. */
   promise: Promise<unknown> | undefined;
+}
+
+/** What a load of a shared store goes by: whatever changes one of them, its value is not kept. */
+export interface Begun {
+  readonly fence: string;
+  /** The number of the last tag bump. */
+  readonly latest: number;
+}
+
+/** What a shared store answered. */
+export interface Look {
+  readonly cached: Cached | undefined;
+  readonly fence: string | undefined;
+  /** The number of the last tag bump, where somebody wants to know. */
+  readonly latest: number | undefined;
+  /** When it was asked, in the order in which the store was. */
+  readonly asked: number;
+  /** Whether the store could not be asked. */
+  readonly failed: boolean;
 }
 
 /** How long a value lives, and by what it can be dropped. Milliseconds. */
@@ -47,58 +69,58 @@ export interface Loading {
   readonly failed: (error: unknown) => void;
   /** Whether anybody wants to know how long it took. */
   readonly timed: boolean;
+  /** Whether one load at a time is enough for all processes. */
+  readonly lock: boolean;
+  /** Whether the value may carry tags. */
+  readonly tagged: boolean;
 }
 
 /** The cached values of one name in a keyspace, and the loads of them that run in this process. */
 export class CacheSpace {
   readonly store: Store;
-  readonly #loads = new Map<string, Load>();
-  readonly #tags: TagVersions;
+  protected readonly loads = new Map<string, Load>();
+  protected readonly bumps: TagVersions;
+  /** How often the store was asked. */
+  protected order = 0;
 
-  constructor(store: Store, tags: TagVersions) {
+  constructor(store: Store, bumps: TagVersions) {
     this.store = store;
-    this.#tags = tags;
+    this.bumps = bumps;
   }
 
   /** The stored value, if none of its tags was bumped since. */
   valid(stored: unknown): Cached | undefined {
     if (typeof stored !== 'object' || stored === null) return undefined;
     const cached = stored as Cached;
-    return cached.tags === undefined || this.#tags.untouched(cached.tags, cached.since) ? cached : undefined;
+    return cached.tags === undefined || this.bumps.untouched(cached.tags, cached.since) ? cached : undefined;
   }
 
   /** The load under way, if who asks now may share it: not where the result will be `tagged` and a tag was bumped since it began. */
-  loading(key: string, tagged: boolean): Load | undefined {
-    const load = this.#loads.size === 0 ? undefined : this.#loads.get(key);
-    return load !== undefined && tagged && load.since !== this.#tags.latest ? undefined : load;
+  loading(key: string, tagged: boolean, _seen?: Look): Load | undefined {
+    const load = this.loads.size === 0 ? undefined : this.loads.get(key);
+    return load !== undefined && tagged && load.since !== this.bumps.latest ? undefined : load;
   }
 
   /** Runs a load, which everybody who asks for the key meanwhile shares, and keeps what `keep` says. */
-  load(key: string, { clock, run, end, keep, failed, timed }: Loading): Load {
-    const since = this.#tags.latest;
-    const started = timed ? clock.monotonic() : 0;
-    const load: Load = { stale: false, since, older: this.#loads.get(key), waiting: 0, end, promise: undefined };
-    // Before it runs: what is invalidated while the function begins does not come back either.
-    this.#loads.set(key, load);
-    const done = (): void => {
-      if (this.#loads.get(key) === load) this.#loads.delete(key);
-    };
-    load.promise = run().then(
+  load(key: string, loading: Loading): Load {
+    const load = this.enter(key, loading);
+    const started = loading.timed ? loading.clock.monotonic() : 0;
+    load.promise = loading.run().then(
       (value) => {
-        const took = timed ? clock.monotonic() - started : 0;
-        const stored = load.stale ? undefined : this.#keep(key, value, since, took, { clock, keep, failed });
+        const took = loading.timed ? loading.clock.monotonic() - started : 0;
+        const stored = load.stale ? undefined : this.#keep(key, value, load.since, took, loading);
         outdate(load.older);
         if (stored === undefined) {
-          done();
+          this.leave(key, load);
           return value;
         }
-        return stored.catch(failed).then(() => {
-          done();
+        return stored.catch(loading.failed).then(() => {
+          this.leave(key, load);
           return value;
         });
       },
       (error: unknown) => {
-        done();
+        this.leave(key, load);
         throw error;
       },
     );
@@ -108,42 +130,56 @@ export class CacheSpace {
   /** Nobody waits for a load any more: who asks next starts another. */
   abandon(key: string, load: Load): void {
     load.stale = true;
-    if (this.#loads.get(key) === load) this.#loads.delete(key);
+    this.leave(key, load);
   }
 
   /** Stores a value by hand: a load under way does not write over it. */
   put(key: string, clock: Clock, value: unknown, keep: Keep): Awaitable<void> {
-    this.#forget(key);
-    return this.#set(key, clock, value, keep, this.#tags.latest, 0);
+    this.forget(key);
+    return this.#set(key, clock, value, keep, this.bumps.latest, 0);
   }
 
   /** Drops a key; a load under way does not bring it back. */
   drop(key: string): Awaitable<boolean> {
-    this.#forget(key);
+    this.forget(key);
     return this.store.delete(key);
   }
 
   /** No load under way stores what it brings. */
   forgetLoads(): void {
-    for (const key of this.#loads.keys()) this.#forget(key);
+    for (const key of this.loads.keys()) this.forget(key);
   }
 
-  #forget(key: string): void {
-    outdate(this.#loads.get(key));
-    this.#loads.delete(key);
+  /** A load begins. It is known before it runs: what is invalidated while its function begins does not come back either. */
+  protected enter(key: string, { end }: Loading): Load {
+    const load: Load = {
+      stale: false,
+      since: this.bumps.latest,
+      older: this.loads.get(key),
+      waiting: 0,
+      end,
+      promise: undefined,
+      asked: ++this.order,
+    };
+    this.loads.set(key, load);
+    return load;
   }
 
-  #keep(
-    key: string,
-    value: unknown,
-    since: number,
-    took: number,
-    how: Pick<Loading, 'clock' | 'keep' | 'failed'>,
-  ): Promise<void> | undefined {
+  /** A load has ended. */
+  protected leave(key: string, load: Load): void {
+    if (this.loads.get(key) === load) this.loads.delete(key);
+  }
+
+  protected forget(key: string): void {
+    outdate(this.loads.get(key));
+    this.loads.delete(key);
+  }
+
+  #keep(key: string, value: unknown, since: number, took: number, how: Loading): Promise<void> | undefined {
     try {
       const kept = how.keep(value);
       if (kept === undefined) return undefined;
-      if (kept.tags && !this.#tags.untouched(kept.tags, since)) return undefined;
+      if (kept.tags && !this.bumps.untouched(kept.tags, since)) return undefined;
       const stored = this.#set(key, how.clock, value, kept, since, took);
       return stored instanceof Promise ? stored : undefined;
     } catch (error) {
@@ -152,62 +188,23 @@ export class CacheSpace {
     }
   }
 
-  #set(key: string, clock: Clock, value: unknown, { expire, grace, tags }: Keep, since: number, took: number): Awaitable<void> {
-    const now = expire === undefined ? 0 : clock.now();
-    const freshUntil = expire === undefined ? Infinity : now + expire;
-    const cached: Cached = { value, freshUntil, took, since, tags: tags?.length ? tags : undefined };
-    return this.store.set(key, cached, expire === undefined ? undefined : expire + grace, now);
+  #set(key: string, clock: Clock, value: unknown, keep: Keep, since: number, took: number): Awaitable<void> {
+    const now = keep.expire === undefined ? 0 : clock.now();
+    return this.store.set(key, cachedOf(value, keep, now, since, took), lifeOf(keep), now);
   }
+}
+
+/** A value with all that says how long it is good. */
+export function cachedOf(value: unknown, { expire, tags }: Keep, now: number, since: number, took: number): Cached {
+  return { value, freshUntil: expire === undefined ? Infinity : now + expire, took, since, tags: tags?.length ? tags : undefined };
+}
+
+/** How long a value may be of any use. */
+export function lifeOf({ expire, grace }: Keep): number | undefined {
+  return expire === undefined ? undefined : expire + grace;
 }
 
 /** Neither this load nor those that it took over from keep what they bring. */
-function outdate(newest: Load | undefined): void {
+export function outdate(newest: Load | undefined): void {
   for (let load = newest; load; load = load.older) load.stale = true;
-}
-
-/** All cache spaces of a provider, shared by everybody who uses it. */
-export class CacheSpaces {
-  static readonly #ofProvider = new WeakMap<Provider, CacheSpaces>();
-  readonly #provider: Provider;
-  readonly #spaces = new Map<string, CacheSpace>();
-  readonly #tags = new Map<string, TagVersions>();
-
-  private constructor(provider: Provider) {
-    this.#provider = provider;
-  }
-
-  static of(provider: Provider): CacheSpaces {
-    let spaces = CacheSpaces.#ofProvider.get(provider);
-    if (!spaces) CacheSpaces.#ofProvider.set(provider, (spaces = new CacheSpaces(provider)));
-    return spaces;
-  }
-
-  /** The space of a name; `''` is the one of `premier.cache`. */
-  open(keyspace: string, name: string): CacheSpace {
-    const prefix = prefixOf(keyspace, 'cacheResult', name);
-    let space = this.#spaces.get(prefix);
-    if (!space) this.#spaces.set(prefix, (space = new CacheSpace(openStore(this.#provider, prefix), this.tags(keyspace))));
-    return space;
-  }
-
-  tags(keyspace: string): TagVersions {
-    let tags = this.#tags.get(keyspace);
-    if (!tags) this.#tags.set(keyspace, (tags = new TagVersions()));
-    return tags;
-  }
-
-  /** Drops a key under every name of a keyspace. */
-  async dropEverywhere(keyspace: string, key: string): Promise<void> {
-    await Promise.all(this.#within(prefixOf(keyspace, 'cacheResult')).map(async (space) => space.drop(key)));
-  }
-
-  /** Drops all that begins with a prefix. */
-  clear(prefix: string): Awaitable<void> {
-    for (const space of this.#within(prefix)) space.forgetLoads();
-    return this.#provider.clear(prefix);
-  }
-
-  #within(prefix: string): CacheSpace[] {
-    return [...this.#spaces].filter(([name]) => name.startsWith(prefix)).map(([, space]) => space);
-  }
 }

@@ -26,6 +26,14 @@ export interface CircuitRules {
   readonly halfOpenMax: number;
 }
 
+/** What others who share a circuit have a say in. */
+export interface CircuitPeers {
+  /** A call is about to be admitted or refused: a moment to look what the others say. */
+  called(): void;
+  /** Whether this process may send a probe now; otherwise how many milliseconds to stay away. */
+  mayProbe(): true | number;
+}
+
 /** Hears of a change of state; `retryAfter` in seconds. */
 export type CircuitListener = (circuit: Circuit, state: CircuitState, retryAfter: number) => void;
 
@@ -54,6 +62,8 @@ export class Circuit {
   #successes = 0;
   #calls = 0;
   readonly #listeners = new Set<CircuitListener>();
+  /** Those who share it in other processes. */
+  peers: CircuitPeers | undefined;
   #plain: Permit = { circuit: this, generation: 0, at: 0, probe: false };
 
   constructor(name: string, clock: Clock, rules: CircuitRules) {
@@ -71,6 +81,7 @@ export class Circuit {
 
   /** Leave to run, or how many milliseconds to stay away. */
   admit(): Permit | number {
+    this.peers?.called();
     if (this.#state === 'closed') {
       this.#calls++;
       return this.#window.timed ? { circuit: this, generation: this.#generation, at: this.#clock.monotonic(), probe: false } : this.#plain;
@@ -80,7 +91,8 @@ export class Circuit {
       if (now < this.#until) return Math.ceil(this.#until - now);
       this.#become('half_open');
     }
-    return this.#admitProbe(now);
+    const leave = this.peers?.mayProbe() ?? true;
+    return leave === true ? this.#admitProbe(now) : leave;
   }
 
   #admitProbe(now: number): Permit | number {
@@ -126,9 +138,13 @@ export class Circuit {
     if (permit.generation === this.#generation) this.#probes.delete(permit);
   }
 
-  /** Opens by hand, until `close` or `reset`. */
-  forceOpen(): void {
-    this.#open(Infinity);
+  /** Opens by hand, until `close` or `reset`; with a time, for so many milliseconds. */
+  forceOpen(forMs: number = Infinity): void {
+    this.#open(forMs);
+  }
+
+  get state(): CircuitState {
+    return this.#state;
   }
 
   close(): void {

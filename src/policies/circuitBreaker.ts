@@ -22,6 +22,7 @@ import {
 } from '../core/options.js';
 import { type Behaviour, type Beside, definePolicy, Refusal, type Runtime } from '../core/policy.js';
 import type { Provider } from '../core/provider.js';
+import { attendBallot } from './circuitBallot.js';
 import { Circuit, type CircuitListener, type CircuitRules, type Permit } from './circuit.js';
 import { Consecutive, LastCalls, LastSeconds, type RateRules, type Window } from './circuitWindow.js';
 import { fallback, type Fallback } from './fallback.js';
@@ -151,7 +152,11 @@ export const circuitBreaker = definePolicy({
     };
     const rules: CircuitRules = { window: newWindow, recoveryTimeout, successThreshold, halfOpenMax };
     const make = (name: string): Circuit => new Circuit(name, clock, rules);
-    const shared = (name: string): Circuit => sharedCircuit(runtime, name, () => make(name));
+    const shared = (name: string): Circuit =>
+      sharedCircuit(runtime, name, () => {
+        const its = make(name);
+        return runtime.provider.shared ? attendBallot(its, runtime, recoveryTimeout) : its;
+      });
     const circuit = (name: string): Circuit =>
       runtime.registry.get('circuit', name, () => (options.shared ? shared(name) : make(name)).heardBy(changed));
     const single = new ByName(runtime, 'circuitBreaker', place, options.name, circuit);

@@ -28,7 +28,9 @@ export interface Plan {
 export class Limiter implements Around {
   readonly #plan: Plan;
   readonly #runtime: Runtime;
-  readonly #stores: ByName<Store>;
+  readonly #stores: ByName<{ readonly name: string; readonly store: Store }>;
+  /** Whether all limits count by one key. */
+  readonly #oneKey: boolean;
   readonly #turns = new Map<string, Turns>();
   readonly #lines = new Map<string, Line>();
   readonly #only: (KeyedRule & { readonly step: QuotaAlgorithm; readonly one: ReturnType<typeof quotaOf> }) | undefined;
@@ -36,10 +38,12 @@ export class Limiter implements Around {
   constructor(policy: string, plan: Plan, runtime: Runtime, place: Place) {
     this.#plan = plan;
     this.#runtime = runtime;
-    this.#stores = new ByName(runtime, policy, place, plan.name, (name) =>
-      openLimit(runtime, `${policy}/${plan.rules.map(({ algorithm }) => algorithm).join('+')}/${name}`, plan.rules),
-    );
     const [rule] = plan.rules;
+    this.#oneKey = plan.rules.every(({ keymaker }) => keymaker === rule?.keymaker);
+    this.#stores = new ByName(runtime, policy, place, plan.name, (name) => ({
+      name,
+      store: openLimit(runtime, `${policy}/${plan.rules.map(({ algorithm }) => algorithm).join('+')}/${name}`, plan.rules),
+    }));
     if (plan.rules.length === 1 && rule && plan.cost === 1)
       this.#only = { ...rule, step: algorithms[rule.algorithm], one: quotaOf(rule, 1) };
   }
@@ -49,7 +53,7 @@ export class Limiter implements Around {
     // Most limiters have one limit and a cost of 1, and nobody waits.
     if (only === undefined || this.#lines.size > 0) return this.#general(call, next);
     const key = only.keymaker === undefined ? '' : callerKey(only.keymaker, call, 'keymaker');
-    const verdict = this.#stores.of(call).step(key, only.step, only.one);
+    const verdict = this.#stores.of(call).store.step(key, only.step, only.one);
     if (verdict instanceof Promise)
       return verdict.then((known) => this.#ruled({ verdict: known, keyed: { rule: only, key } }, call, next, 1));
     if (verdict.allowed && verdict.delay === 0) return next(call);
@@ -60,7 +64,10 @@ export class Limiter implements Around {
     const cost = this.#cost(call);
     const all = this.#plan.rules.map((rule, i): Keyed => {
       const key = rule.keymaker === undefined ? '' : callerKey(rule.keymaker, call, 'keymaker');
-      return { rule, key: this.#plan.rules.length === 1 ? key : `${i}:${rule.algorithm}:${key}` };
+      if (this.#plan.rules.length === 1) return { rule, key };
+      // Between the braces stands what all of them have in common: in a Redis cluster they then lie in one slot.
+      const together = this.#oneKey ? `=${key}` : this.#stores.of(call).name;
+      return { rule, key: `{${together}}${i}:${rule.algorithm}:${this.#oneKey ? '' : key}` };
     });
     const possible = all.every(({ rule }) => cost <= rule.capacity);
     if (possible && this.#lines.has(lineKey(call, all))) return this.#queue(call, next, all, cost);
@@ -71,7 +78,7 @@ export class Limiter implements Around {
   }
 
   #spend(call: Call, all: readonly Keyed[], cost: number): Awaitable<Ruling> {
-    const store = this.#stores.of(call);
+    const { store } = this.#stores.of(call);
     const [only] = all;
     if (all.length > 1 || only === undefined) return spendAll(store, all, cost);
     const verdict = store.step(only.key, algorithms[only.rule.algorithm], quotaOf(only.rule, cost));
@@ -117,7 +124,7 @@ export class Limiter implements Around {
     this.#runtime.events.emit('delayed', call, { key: keyed.key, seconds: verdict.delay / 1000 });
     const giveBack = (): void => {
       for (const { rule, key: spent } of all) {
-        const given = this.#stores.of(call).step(spent, algorithms[rule.algorithm], quotaOf(rule, -cost));
+        const given = this.#stores.of(call).store.step(spent, algorithms[rule.algorithm], quotaOf(rule, -cost));
         if (given instanceof Promise) given.catch(() => undefined);
       }
     };

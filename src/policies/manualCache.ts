@@ -5,7 +5,9 @@ import { OptionsError } from '../core/errors.js';
 import { duration, list, schema, text } from '../core/options.js';
 import type { Runtime } from '../core/policy.js';
 import type { Awaitable } from '../core/provider.js';
-import { type Cached, type CacheSpace, CacheSpaces, type Keep } from './cacheSpace.js';
+import type { Cached, CacheSpace, Keep, Look } from './cacheSpace.js';
+import { CacheSpaces } from './cacheSpaces.js';
+import { SharedSpace } from './sharedSpace.js';
 
 /** How long `premier.cache` keeps a value, and what it can be dropped by. */
 export interface CacheSetOptions {
@@ -37,7 +39,7 @@ export class ManualCache {
 
   /** The value, or `undefined`. */
   async get<T = unknown>(key: string): Promise<T | undefined> {
-    return this.#checked(key, await this.#stored(key))?.value as T | undefined;
+    return (await this.#find(key, false)).cached?.value as T | undefined;
   }
 
   /** Keeps a value; a `wrap` that is loading that key does not write over it. */
@@ -55,20 +57,23 @@ export class ManualCache {
   /** The value, or what `load` brings, which is kept. Concurrent calls for a key load once; an error is kept by nobody. */
   async wrap<T>(key: string, load: () => T | Promise<T>, options: Duration | CacheSetOptions = {}): Promise<T> {
     const keep = keepOf(options);
-    const stored = this.#stored(key);
-    const found = this.#checked(key, stored instanceof Promise ? await stored : stored);
-    if (found) return found.value as T;
     const encoded = keyOf(key);
+    const tagged = keep.tags !== undefined;
+    const found = this.#find(key, tagged);
+    const { cached, seen } = found instanceof Promise ? await found : found;
+    if (cached) return cached.value as T;
     const loading =
-      this.#space.loading(encoded, keep.tags !== undefined) ??
+      this.#space.loading(encoded, tagged, seen) ??
       this.#space.load(encoded, {
         clock: this.#runtime.clock,
         // Those who come later share it: it must not end with the call that makes it.
         run: async () => uncalled(load),
         end: () => undefined,
         keep: () => keep,
-        failed: (error) => this.#runtime.events.emit('cacheFailed', this.#who, { key, error }),
+        failed: this.#failed(key),
         timed: false,
+        lock: false,
+        tagged,
       });
     if (loading.promise) return loading.promise as Promise<T>;
     throw new OptionsError(`cache: the loader of '${key}' asks for its own key, and would wait for itself`);
@@ -81,16 +86,31 @@ export class ManualCache {
     return { hits, misses, stale, failures, hitRate: lookups === 0 ? 0 : (hits + stale) / lookups };
   }
 
-  #stored(key: string): Awaitable<unknown> {
-    return this.#space.store.get(keyOf(key), this.#runtime.clock.now());
+  /** What is kept under a key. Memory answers without a promise: then nothing comes between the look and the load. */
+  #find(key: string, tagged: boolean): Awaitable<Found> {
+    const space = this.#space;
+    const now = this.#runtime.clock.now();
+    const checked = (cached: Cached | undefined, seen?: Look): Found => {
+      const fresh = cached !== undefined && now < cached.freshUntil ? cached : undefined;
+      if (fresh) this.#runtime.events.hit(this.#who, key);
+      else this.#runtime.events.miss(this.#who, key);
+      return { cached: fresh, seen };
+    };
+    const encoded = keyOf(key);
+    if (space instanceof SharedSpace) return space.look(encoded, tagged, this.#failed(key)).then((seen) => checked(seen.cached, seen));
+    const stored = space.store.get(encoded, now);
+    return stored instanceof Promise ? stored.then((known) => checked(space.valid(known))) : checked(space.valid(stored));
   }
 
-  #checked(key: string, stored: unknown): Cached | undefined {
-    const cached = this.#space.valid(stored);
-    if (cached) this.#runtime.events.hit(this.#who, key);
-    else this.#runtime.events.miss(this.#who, key);
-    return cached;
+  #failed(key: string): (error: unknown) => void {
+    return (error) => this.#runtime.events.emit('cacheFailed', this.#who, { key, error });
   }
+}
+
+/** What was found under a key. */
+interface Found {
+  readonly cached: Cached | undefined;
+  readonly seen: Look | undefined;
 }
 
 function keyOf(key: unknown): string {

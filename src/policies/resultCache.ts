@@ -4,7 +4,8 @@ import { KeyError, OptionsError } from '../core/errors.js';
 import { ByName } from '../core/identity.js';
 import { prefixOf } from '../core/keyspace.js';
 import type { Place, Runtime } from '../core/policy.js';
-import { type CacheSpace, CacheSpaces } from './cacheSpace.js';
+import type { CacheSpace } from './cacheSpace.js';
+import { CacheSpaces } from './cacheSpaces.js';
 
 /** What says where results are kept. */
 interface Naming {

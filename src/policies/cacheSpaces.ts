@@ -1,0 +1,86 @@
+import { roster } from '../algorithms/index.js';
+import { prefixOf } from '../core/keyspace.js';
+import { openStore, type Provider } from '../core/provider.js';
+import { CacheSpace } from './cacheSpace.js';
+import { nodeOf } from './node.js';
+import { SharedSpace } from './sharedSpace.js';
+import { TagVersions } from './tagVersions.js';
+
+/** All cache spaces of a provider, shared by everybody who uses it. */
+export class CacheSpaces {
+  static readonly #ofProvider = new WeakMap<Provider, CacheSpaces>();
+  readonly #provider: Provider;
+  readonly #spaces = new Map<string, CacheSpace>();
+  readonly #bumps = new Map<string, TagVersions>();
+
+  private constructor(provider: Provider) {
+    this.#provider = provider;
+  }
+
+  static of(provider: Provider): CacheSpaces {
+    let spaces = CacheSpaces.#ofProvider.get(provider);
+    if (!spaces) CacheSpaces.#ofProvider.set(provider, (spaces = new CacheSpaces(provider)));
+    return spaces;
+  }
+
+  /** The space of a name; `''` is the one of `premier.cache`. */
+  open(keyspace: string, name: string): CacheSpace {
+    const prefix = prefixOf(keyspace, 'cacheResult', name);
+    let space = this.#spaces.get(prefix);
+    if (!space) this.#spaces.set(prefix, (space = this.#make(keyspace, name, prefix)));
+    return space;
+  }
+
+  #make(keyspace: string, name: string, prefix: string): CacheSpace {
+    const store = openStore(this.#provider, prefix);
+    const bumps = this.#bumpsOf(keyspace);
+    const tags = this.#provider.tags?.(prefixOf(keyspace, 'tags'));
+    if (!store.shared || !tags) return new CacheSpace(store, bumps);
+    let enrolled: Promise<unknown> | undefined;
+    return new SharedSpace(store, bumps, {
+      values: store.shared,
+      tags,
+      locks: openStore(this.#provider, prefixOf(keyspace, 'lock', name)),
+      holder: nodeOf(this.#provider),
+      enrol: () =>
+        (enrolled ??= this.#roster(keyspace, name).catch((error: unknown) => {
+          enrolled = undefined;
+          throw error;
+        })),
+    });
+  }
+
+  /** Makes stale what carries one of the tags, here at once and elsewhere when the promise resolves. */
+  async bump(keyspace: string, tags: readonly string[]): Promise<void> {
+    this.#bumpsOf(keyspace).bump(tags);
+    await this.#provider.tags?.(prefixOf(keyspace, 'tags')).bump(tags);
+  }
+
+  /** Drops keys under every name of a keyspace. */
+  async dropEverywhere(keyspace: string, keys: readonly string[]): Promise<void> {
+    const here = [...this.#spaces].filter(([prefix]) => prefix.startsWith(prefixOf(keyspace, 'cacheResult'))).map(([, space]) => space);
+    const drop = async (spaces: readonly CacheSpace[]): Promise<void> =>
+      void (await Promise.all(spaces.flatMap((space) => keys.map(async (key) => space.drop(key)))));
+    await drop(here);
+    if (!this.#provider.shared) return;
+    const names = await this.#roster(keyspace, '');
+    await drop(names.map((name) => this.open(keyspace, name)).filter((space) => !here.includes(space)));
+  }
+
+  /** Drops all that begins with a prefix. */
+  async clear(prefix: string): Promise<void> {
+    for (const [name, space] of this.#spaces) if (name.startsWith(prefix)) space.forgetLoads();
+    await this.#provider.clear(prefix);
+  }
+
+  /** Every name that anybody ever kept something under, after adding one. */
+  async #roster(keyspace: string, name: string): Promise<readonly string[]> {
+    return (await this.#provider.step(`${prefixOf(keyspace, 'tags')}names`, roster, { name })).names;
+  }
+
+  #bumpsOf(keyspace: string): TagVersions {
+    let bumps = this.#bumps.get(keyspace);
+    if (!bumps) this.#bumps.set(keyspace, (bumps = new TagVersions()));
+    return bumps;
+  }
+}

@@ -1,0 +1,199 @@
+import { lease } from '../algorithms/index.js';
+import { after, type Clock } from '../core/clock.js';
+import { StoreUnavailableError } from '../core/errors.js';
+import type { SharedValues, Store, Tags } from '../core/provider.js';
+import { type Begun, type Cached, cachedOf, CacheSpace, type Keep, lifeOf, type Load, type Loading, type Look, outdate } from './cacheSpace.js';
+import type { TagVersions } from './tagVersions.js';
+
+/** A holder that says nothing for so long has died, in milliseconds. */
+const leaseMs = 3000;
+/** How often who waits for another process looks whether it is done. */
+const pollMs = 50;
+
+/** What of a value goes into a shared store: what says nothing is left out. */
+interface Packed {
+  readonly v: unknown;
+  readonly f?: number;
+  readonly k?: number;
+  readonly s?: number;
+  readonly t?: readonly string[];
+}
+
+/** Cached values that other processes read and drop too. What was loaded before any of them dropped it never comes back. */
+export class SharedSpace extends CacheSpace {
+  readonly #values: SharedValues;
+  readonly #tags: Tags;
+  readonly #locks: Store;
+  readonly #holder: string;
+  /** Makes the name of this space known to those who drop a key under every name. */
+  readonly #enrol: () => Promise<unknown>;
+
+  constructor(store: Store, bumps: TagVersions, shared: { values: SharedValues; tags: Tags; locks: Store; holder: string; enrol: () => Promise<unknown> }) {
+    super(store, bumps);
+    this.#values = shared.values;
+    this.#tags = shared.tags;
+    this.#locks = shared.locks;
+    this.#holder = shared.holder;
+    this.#enrol = shared.enrol;
+  }
+
+  /** What the store knows of a key. A store that cannot be asked knows nothing; other failures go to `failed`. */
+  async look(key: string, tagged: boolean, failed: (error: unknown) => void): Promise<Look> {
+    const asked = ++this.order;
+    const joining = tagged && this.loads.has(key);
+    try {
+      const [seen, latest] = await Promise.all([this.#values.read(key), joining ? this.#tags.latest() : undefined]);
+      return { cached: await this.#unpack(seen.value), fence: seen.fence, latest, asked, failed: false };
+    } catch (error) {
+      tell(error, failed);
+      return { cached: undefined, fence: undefined, latest: undefined, asked, failed: true };
+    }
+  }
+
+  /** Who looked before a load began shares it; later ones only if nothing was dropped since. */
+  override loading(key: string, tagged: boolean, seen?: Look): Load | undefined {
+    const load = super.loading(key, tagged);
+    if (load?.begun === undefined || seen === undefined || seen.failed || seen.asked < load.asked) return load;
+    if (seen.fence !== load.begun.fence) return undefined;
+    return seen.latest !== undefined && seen.latest !== load.begun.latest ? undefined : load;
+  }
+
+  override load(key: string, loading: Loading): Load {
+    const load = this.enter(key, loading);
+    const work = this.#run(key, load, loading);
+    load.promise = work.finally(() => this.leave(key, load));
+    return load;
+  }
+
+  override async put(key: string, clock: Clock, value: unknown, keep: Keep): Promise<void> {
+    this.forget(key);
+    const tags = keep.tags?.length ? keep.tags : undefined;
+    const since = tags ? await this.#tags.latest() : 0;
+    const stored = this.store.set(key, pack(cachedOf(value, keep, clock.now(), since, 0)), lifeOf(keep));
+    await Promise.all([stored, tags && this.#tags.hold(tags, lifeOf(keep))]);
+  }
+
+  async #run(key: string, load: Load, loading: Loading): Promise<unknown> {
+    try {
+      const [fence, latest] = await Promise.all([this.#values.begin(key), loading.tagged ? this.#tags.latest() : 0, this.#enrol()]);
+      load.begun = { fence, latest };
+    } catch (error) {
+      tell(error, loading.failed);
+    }
+    const { begun } = load;
+    if (!begun || !loading.lock) return this.#value(key, load, loading, begun);
+    const lock = new Lock(this.#locks, key, `${this.#holder}/${begun.fence}/${load.asked}`, loading.clock);
+    try {
+      const known = await this.#turn(key, lock, loading);
+      return known ? known.value : await this.#value(key, load, loading, begun);
+    } finally {
+      lock.release();
+    }
+  }
+
+  /** Waits for the lock, or for the value that its holder brings. Where the store fails, everybody is on his own. */
+  async #turn(key: string, lock: Lock, { clock, failed }: Loading): Promise<Cached | undefined> {
+    for (;;) {
+      let wait: number;
+      try {
+        wait = await lock.take();
+        // Also who got it at once: its last holder may have been done in between.
+        const { value } = await this.#values.read(key);
+        const cached = await this.#unpack(value);
+        if (cached && clock.now() < cached.freshUntil) return cached;
+      } catch (error) {
+        tell(error, failed);
+        return undefined;
+      }
+      if (wait === 0) return undefined;
+      await new Promise<void>((resolve) => void after(clock, Math.min(wait, pollMs), resolve));
+    }
+  }
+
+  async #value(key: string, load: Load, loading: Loading, begun: Begun | undefined): Promise<unknown> {
+    const { clock, run, timed, keep, failed } = loading;
+    const started = timed ? clock.monotonic() : 0;
+    const value = await run().catch((error: unknown) => {
+      if (begun) this.#values.leave(key, begun.fence).catch(() => undefined);
+      throw error;
+    });
+    const took = timed ? clock.monotonic() - started : 0;
+    try {
+      const kept = load.stale || !begun ? undefined : keep(value);
+      if (kept && begun) await this.#keep(key, value, kept, begun, clock.now(), took);
+      else if (begun) this.#values.leave(key, begun.fence).catch(() => undefined);
+    } catch (error) {
+      tell(error, failed);
+    }
+    outdate(load.older);
+    return value;
+  }
+
+  async #keep(key: string, value: unknown, keep: Keep, { fence, latest }: Begun, now: number, took: number): Promise<void> {
+    const tags = keep.tags?.length ? keep.tags : undefined;
+    const cached = cachedOf(value, keep, now, latest, took);
+    // In one go: a value whose tags are not yet held is a miss.
+    await Promise.all([this.#values.put(key, pack(cached), lifeOf(keep), fence), tags && this.#tags.hold(tags, lifeOf(keep))]);
+  }
+
+  async #unpack(stored: unknown): Promise<Cached | undefined> {
+    if (typeof stored !== 'object' || stored === null || !('v' in stored)) return undefined;
+    const { v: value, f: freshUntil = Infinity, k: took = 0, s: since = 0, t: tags } = stored as Packed;
+    if (tags && (await this.#tags.numbers(tags)).some((number) => number > since)) return undefined;
+    return { value, freshUntil, took, since, tags };
+  }
+}
+
+function pack({ value, freshUntil, took, since, tags }: Cached): Packed {
+  return {
+    v: value,
+    ...(freshUntil === Infinity ? {} : { f: freshUntil }),
+    ...(took === 0 ? {} : { k: took }),
+    ...(since === 0 ? {} : { s: since }),
+    ...(tags ? { t: tags } : {}),
+  };
+}
+
+/** That the store is down was told when it went down. */
+function tell(error: unknown, failed: (error: unknown) => void): void {
+  if (!(error instanceof StoreUnavailableError)) failed(error);
+}
+
+/** A lease on the right to load a key, prolonged for as long as it is held. */
+class Lock {
+  readonly #store: Store;
+  readonly #key: string;
+  readonly #holder: string;
+  readonly #clock: Clock;
+  #timer: { clear(): void } | undefined;
+  #held = false;
+
+  constructor(store: Store, key: string, holder: string, clock: Clock) {
+    this.#store = store;
+    this.#key = key;
+    this.#holder = holder;
+    this.#clock = clock;
+  }
+
+  /** 0 when it was taken; otherwise after how many milliseconds at the latest it is free. */
+  async take(): Promise<number> {
+    const { allowed, retryAfter } = await this.#store.step(this.#key, lease, { holder: this.#holder, ttl: leaseMs });
+    if (!allowed) return Math.max(1, retryAfter);
+    this.#held = true;
+    this.#prolong();
+    return 0;
+  }
+
+  release(): void {
+    this.#timer?.clear();
+    if (!this.#held) return;
+    this.#held = false;
+    Promise.resolve(this.#store.step(this.#key, lease, { holder: this.#holder, ttl: 0 })).catch(() => undefined);
+  }
+
+  #prolong(): void {
+    this.#timer = after(this.#clock, leaseMs / 3, () => {
+      if (this.#held) this.take().catch(() => undefined);
+    });
+  }
+}

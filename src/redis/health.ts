@@ -1,0 +1,128 @@
+import { StoreUnavailableError } from '../core/errors.js';
+import type { StoreChange } from '../core/provider.js';
+
+/** What the health of one server needs to know. Milliseconds. */
+export interface HealthRules {
+  /** The server, as it is named to listeners. */
+  readonly store: string;
+  readonly deadline: number;
+  /** Looks whether a key can be written again, without writing. */
+  readonly probe: (key: string) => Promise<unknown>;
+  /** Does what could not be done meanwhile. The server only counts as up when that worked. */
+  readonly heal: () => Promise<void>;
+  readonly changed: (change: StoreChange) => void;
+}
+
+/** How long to wait between two probes: the first one comes soon, as most failures are short. */
+const firstProbe = 50;
+const lastProbe = 1000;
+
+/**
+ * Whether one server can be reached. No operation waits longer than the deadline, whatever the client's own settings; once one failed, the
+ * following ones fail at once, and one probe at a time finds out when that is over.
+ */
+export class Health {
+  readonly #rules: HealthRules;
+  #downSince: number | undefined;
+  #error: unknown;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #closed = false;
+
+  constructor(rules: HealthRules) {
+    this.#rules = rules;
+  }
+
+  get up(): boolean {
+    return this.#downSince === undefined;
+  }
+
+  /** Runs an operation under the deadline. Rejects with `StoreUnavailableError` when it fails, or did so lately. */
+  guard(key: string, operation: () => Promise<unknown>): Promise<unknown> {
+    if (this.#downSince !== undefined) return Promise.reject(this.unavailable());
+    return this.attempt(operation).catch((error: unknown) => {
+      if (isOutage(error)) this.#fell(key, error);
+      throw unavailable(this.#rules.store, error);
+    });
+  }
+
+  /** The error of who asks while the server is down. */
+  unavailable(): StoreUnavailableError {
+    return unavailable(this.#rules.store, this.#error);
+  }
+
+  /** Runs an operation under the deadline, up or down. */
+  attempt(operation: () => Promise<unknown>): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      let settled = false;
+      const timer = setTimeout(() => {
+        // A busy process may hold the answer already, unread: what has arrived is read before this runs.
+        setImmediate(() => {
+          if (!settled) reject(new Error(`no answer within ${this.#rules.deadline} ms`));
+        });
+      }, this.#rules.deadline);
+      const done =
+        <T>(settle: (value: T) => void) =>
+        (value: T): void => {
+          settled = true;
+          clearTimeout(timer);
+          settle(value);
+        };
+      operation().then(done(resolve), done(reject));
+    });
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+  }
+
+  #fell(key: string, error: unknown): void {
+    if (this.#downSince !== undefined || this.#closed) return;
+    this.#downSince = performance.now();
+    this.#error = error;
+    this.#rules.changed({ up: false, store: this.#rules.store, error });
+    this.#probeAfter(key, firstProbe);
+  }
+
+  #probeAfter(key: string, wait: number): void {
+    if (this.#closed) return;
+    this.#timer = setTimeout(() => void this.#probe(key, Math.min(lastProbe, wait * 2)), wait);
+    this.#timer.unref();
+  }
+
+  async #probe(key: string, next: number): Promise<void> {
+    const { deadline, probe, heal, store, changed } = this.#rules;
+    const asked = performance.now();
+    try {
+      // It is waited for as long as it takes: so that no more than one command queues up in the client.
+      await probe(key).catch((error: unknown) => {
+        if (isOutage(error)) throw error;
+      });
+      if (performance.now() - asked > deadline) return this.#probeAfter(key, firstProbe);
+      await heal();
+    } catch (error) {
+      this.#error = error;
+      return this.#probeAfter(key, next);
+    }
+    if (this.#closed) return;
+    const seconds = (performance.now() - (this.#downSince ?? asked)) / 1000;
+    this.#downSince = undefined;
+    this.#error = undefined;
+    changed({ up: true, store, seconds });
+  }
+}
+
+/** What a failure of the store looks like to everybody else. */
+export function unavailable(store: string, cause: unknown): StoreUnavailableError {
+  if (cause instanceof StoreUnavailableError) return cause;
+  return new StoreUnavailableError(`${store} cannot be reached: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+}
+
+/** What a server says that cannot serve now, on its own or (before Redis 7) inside the error of a script. */
+const outage = /\b(OOM|READONLY|MISCONF|NOREPLICAS|LOADING|BUSY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN)\b/;
+
+/** Whether an error says that the server is out of order, and not that this one command was wrong. */
+function isOutage(error: unknown): boolean {
+  const message = error instanceof Error ? error.message : '';
+  return outage.test(message) || !/^(ERR|WRONGTYPE|NOSCRIPT|CROSSSLOT|NOPERM)\b/.test(message);
+}

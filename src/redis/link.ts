@@ -1,0 +1,192 @@
+import { randomBytes } from 'node:crypto';
+import { type Clock, systemClock } from '../core/clock.js';
+import { StoreUnavailableError } from '../core/errors.js';
+import type { LuaReply, LuaStep, StoreChange } from '../core/provider.js';
+import { Batch, runScript } from './batch.js';
+import { type Asked, type AnyStep, Harness } from './harness.js';
+import { Health, unavailable } from './health.js';
+import { Owed } from './owed.js';
+import type { Wire } from './wire.js';
+
+/** What a link is made of. Milliseconds. */
+export interface LinkOptions {
+  readonly wire: Wire;
+  readonly deadline: number;
+  /** Tells the time in place of Redis and of this machine: for tests. */
+  readonly clock: Clock | undefined;
+}
+
+/** A step that waits to be asked. */
+export interface Step<T> {
+  readonly key: string;
+  readonly step: AnyStep;
+  readonly args: readonly (string | number)[];
+  readonly decide: (reply: LuaReply) => T;
+  readonly instead?: ((error: unknown) => T) | undefined;
+}
+
+const refuse = (error: unknown): never => {
+  throw error;
+};
+
+/** Everything between the provider and its servers: batches by shard, health by server, and what is owed to a server that was down. */
+export class Link {
+  readonly wire: Wire;
+  readonly clock: Clock;
+  /** Whether time is told from outside. */
+  readonly told: boolean;
+  readonly #deadline: number;
+  readonly #harness = new Harness();
+  readonly #batches = new Map<number, Batch>();
+  readonly #servers = new Map<string, Health>();
+  readonly #listeners = new Set<(change: StoreChange) => void>();
+  readonly #owed = new Owed((prefix) => this.clear(prefix));
+  readonly #node = randomBytes(9).toString('base64url');
+  #tokens = 0;
+  #batch: Batch | undefined;
+
+  constructor({ wire, deadline, clock }: LinkOptions) {
+    this.wire = wire;
+    this.clock = clock ?? systemClock;
+    this.told = clock !== undefined;
+    this.#deadline = deadline;
+  }
+
+  /** A text that nobody else makes. */
+  token(): string {
+    return `${this.#node}${(this.#tokens++).toString(36)}`;
+  }
+
+  /** Whether the server of a key can be reached, as far as is known. */
+  up(key: string): boolean {
+    return this.#servers.size === 0 || this.#health(this.wire.shardOf(key)).up;
+  }
+
+  read(key: string): Promise<unknown> {
+    return this.#of(key).read(key);
+  }
+
+  /** One step on a limiter's state. */
+  step<T>({ key, step, args, decide, instead = refuse }: Step<T>): Promise<T> {
+    return this.#of(key).step({ key, step, args, joined: false }, { decide, instead }, false);
+  }
+
+  /** One step on a key that is also read. */
+  change<P, D>(key: string, step: LuaStep<P, D>, params: P): Promise<D> {
+    const asked: Asked = { key, step: step as unknown as AnyStep, args: step.args(params), joined: false };
+    return this.#of(key).step(asked, { decide: (reply) => step.decision(reply, params), instead: refuse }, true);
+  }
+
+  /** Several steps, taken all or none: on a cluster their keys must share a slot. */
+  stepAll<T>(steps: readonly Step<T>[]): Promise<T[]> {
+    const [first] = steps;
+    if (!first) return Promise.resolve([]);
+    const batch = this.#of(first.key);
+    batch.reserve(steps.length);
+    return Promise.all(
+      steps.map(({ key, step, args, decide, instead = refuse }, i) =>
+        batch.step({ key, step, args, joined: i > 0 }, { decide, instead }, false),
+      ),
+    );
+  }
+
+  /** Does something that must not get lost: when its server cannot be reached, it is done as soon as that is back, and the error says so. */
+  async must<T>(id: string, prefix: string | undefined, action: () => Promise<T>, again: () => Promise<unknown>): Promise<T> {
+    try {
+      return await action();
+    } catch (error) {
+      if (!(error instanceof StoreUnavailableError)) throw error;
+      this.#owed.add(id, { prefix, action: again });
+      throw new StoreUnavailableError(`${error.message}; it is done as soon as that is possible, if this process lives`, { cause: error });
+    }
+  }
+
+  /** One step now, by itself, whatever is known of the server. */
+  async now<P, D>(key: string, step: LuaStep<P, D>, params: P): Promise<D> {
+    const asked: Asked = { key, step: step as unknown as AnyStep, args: step.args(params), joined: false };
+    const rest = ['1', ...this.#harness.arguments([asked], this.told ? this.clock.now() : undefined)];
+    const replies = await this.#health(this.wire.shardOf(key)).attempt(() => runScript(this.wire, key, this.#harness, rest));
+    return step.decision(Harness.reply(replies as readonly unknown[], 0), params);
+  }
+
+  /** Drops every key that begins with a prefix, on every server, a thousand at a time. */
+  async clear(prefix: string): Promise<void> {
+    const pattern = (this.wire.keyPrefix + prefix).replaceAll(/[*?[\]\\^-]/g, '\\$&') + '*';
+    await Promise.all(
+      this.wire.servers().map(async ({ send }) => {
+        let cursor = '0';
+        do {
+          const [next, keys] = (await this.#attempt(() => send(['SCAN', cursor, 'MATCH', pattern, 'COUNT', '1000']))) as [string, string[]];
+          cursor = String(next);
+          await Promise.all(this.#together(keys).map(([first, ...others]) => this.#attempt(() => this.wire.send(first, ['UNLINK', first, ...others]))));
+        } while (cursor !== '0');
+      }),
+    );
+  }
+
+  publish(channel: string, text: string): Promise<unknown> {
+    const health = this.#health(this.wire.shardOf(channel));
+    const send = (): Promise<unknown> => this.wire.send(channel, ['PUBLISH', channel, text]);
+    return this.must(`publish ${text}`, undefined, () => health.guard(channel, send), () => health.attempt(send));
+  }
+
+  watch(listener: (change: StoreChange) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  async close(own: boolean): Promise<void> {
+    for (const health of this.#servers.values()) health.close();
+    if (own) await this.wire.close();
+  }
+
+  /** Keys of one slot each, without the prefix that the client puts before them again. */
+  #together(keys: readonly string[]): [string, ...string[]][] {
+    const groups = new Map<number, [string, ...string[]]>();
+    for (const whole of keys) {
+      const key = whole.slice(this.wire.keyPrefix.length);
+      const group = groups.get(this.wire.shardOf(key));
+      if (group) group.push(key);
+      else groups.set(this.wire.shardOf(key), [key]);
+    }
+    return [...groups.values()];
+  }
+
+  async #attempt(operation: () => Promise<unknown>): Promise<unknown> {
+    try {
+      return await this.#health(0).attempt(operation);
+    } catch (error) {
+      throw unavailable('redis', error);
+    }
+  }
+
+  #of(key: string): Batch {
+    const shard = this.wire.shardOf(key);
+    if (shard === 0 && this.#batch) return this.#batch;
+    let batch = this.#batches.get(shard);
+    if (!batch) {
+      batch = new Batch(this.wire, this.#harness, () => this.#health(shard), this.told ? () => this.clock.now() : undefined);
+      this.#batches.set(shard, batch);
+      if (shard === 0) this.#batch = batch;
+    }
+    return batch;
+  }
+
+  #health(shard: number): Health {
+    const store = this.wire.serverOf(shard);
+    let health = this.#servers.get(store);
+    if (!health) {
+      health = new Health({
+        store,
+        deadline: this.#deadline,
+        probe: (key) => this.wire.send(key, ['SETRANGE', key, '0', '']),
+        heal: () => this.#owed.settle(),
+        changed: (change) => {
+          for (const listener of this.#listeners) listener(change);
+        },
+      });
+      this.#servers.set(store, health);
+    }
+    return health;
+  }
+}

@@ -1,0 +1,59 @@
+import type { Tags } from '../core/provider.js';
+import type { Link } from './link.js';
+import { count, forever, mark } from './values.js';
+
+/** A load that takes longer than this cannot tell whether a tag was bumped meanwhile, in milliseconds. */
+const remembered = 2 * 3_600_000;
+
+/**
+ * Tags in Redis: a counter, and for each tag the number of its last bump, remembered for longer than any value that carries it lives. A tag
+ * that Redis does not know (any more) makes stale what carries it.
+ */
+export class RedisTags implements Tags {
+  readonly #link: Link;
+  readonly #prefix: string;
+
+  constructor(link: Link, prefix: string) {
+    this.#link = link;
+    this.#prefix = prefix;
+  }
+
+  async latest(): Promise<number> {
+    const known = await this.#link.read(this.#counter);
+    return known === null ? this.#link.change(this.#counter, count, 0) : Number(known);
+  }
+
+  async bump(tags: readonly string[]): Promise<number> {
+    return this.#link.must(
+      `bump ${this.#prefix}${tags.join('\n')}`,
+      this.#prefix,
+      async () => {
+        const number = await this.#link.change(this.#counter, count, 1);
+        await Promise.all(tags.map((tag) => this.#link.change(this.#key(tag), mark, { number, ttl: remembered })));
+        return number;
+      },
+      async () => {
+        const number = await this.#link.now(this.#counter, count, 1);
+        await Promise.all(tags.map((tag) => this.#link.now(this.#key(tag), mark, { number, ttl: remembered })));
+      },
+    );
+  }
+
+  async numbers(tags: readonly string[]): Promise<readonly number[]> {
+    const known = await Promise.all(tags.map((tag) => this.#link.read(this.#key(tag))));
+    return known.map((text) => (typeof text === 'string' ? Number.parseInt(text, 10) : Infinity));
+  }
+
+  async hold(tags: readonly string[], ttlMs: number | undefined): Promise<void> {
+    const ttl = (ttlMs ?? forever) + remembered;
+    await Promise.all(tags.map((tag) => this.#link.change(this.#key(tag), mark, { number: 0, ttl })));
+  }
+
+  #key(tag: string): string {
+    return `${this.#prefix}=${tag}`;
+  }
+
+  get #counter(): string {
+    return `${this.#prefix}#`;
+  }
+}

@@ -1,0 +1,36 @@
+import { OptionsError } from '../core/errors.js';
+import type { Hearing, Subscription } from '../core/provider.js';
+import { ioredisWire } from './ioredis.js';
+import { nodeRedisWire } from './nodeRedis.js';
+
+/** One server that keys can be scanned on. */
+export interface ServerWire {
+  send(args: readonly string[]): Promise<unknown>;
+}
+
+/** A client, whoever made it: the little of it that is used here. */
+export interface Wire {
+  /** Sends one command to the server that has `key`. */
+  send(key: string, args: readonly string[]): Promise<unknown>;
+  /** Keys of one shard may travel in one command. */
+  shardOf(key: string): number;
+  /** The server that a shard lies on, as far as the client knows. */
+  serverOf(shard: number): string;
+  /** Every server that writes. */
+  servers(): readonly ServerWire[];
+  /** What the client itself puts before every key. */
+  readonly keyPrefix: string;
+  subscribe(channel: string, hearing: Hearing): Subscription;
+  /** Ends a client that was opened here. */
+  close(): Promise<void>;
+}
+
+/** A client of ioredis (5 or 6: plain, Cluster or Sentinel) or of node-redis (plain, cluster or sentinel), by what it can do. */
+export type RedisClient = object;
+
+/** Wraps a client. Throws `OptionsError` for what is none. */
+export function wireOf(client: RedisClient): Wire {
+  const wire = ioredisWire(client) ?? nodeRedisWire(client);
+  if (wire) return wire;
+  throw new OptionsError('redis: option "client" must be a client of ioredis or node-redis (got an object with neither "call" nor "sendCommand")');
+}
