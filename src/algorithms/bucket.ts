@@ -40,6 +40,7 @@ function bucket(name: string, queue: boolean): Algorithm<Bucket, Quota> {
     unasked: unasked(limitOf),
     lua: quotaStep(
       limitOf,
+      true,
       `
       local debt, at = 0, 0
       if raw then debt, at = struct.unpack('>dd', raw) end

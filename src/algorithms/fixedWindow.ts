@@ -29,6 +29,7 @@ export const fixedWindow: Algorithm<FixedWindow, Quota> = {
   unasked: unasked(limitOf),
   lua: quotaStep(
     limitOf,
+    true,
     `
     local ends, count = 0, 0
     if raw then ends, count = struct.unpack('>dd', raw) end

@@ -49,6 +49,7 @@ export const slidingWindow: Algorithm<SlidingWindow, Quota> = {
   unasked: unasked(limitOf),
   lua: quotaStep(
     limitOf,
+    false,
     `
     local time, at, count, used, first = now, 0, 0, 0, 25
     if raw then at, count, used = struct.unpack('>ddd', raw) end

@@ -41,6 +41,11 @@ export interface LuaStep<Params, Decision> {
    * and three answers, whole numbers or texts. It reads nothing else, so that Redis and memory decide alike.
    */
   readonly body: string;
+  /**
+   * Whether states are all of one length, and `raw` may have eight bytes more: such a state is written in place, which costs Redis a third.
+   * @default false
+   */
+  readonly inPlace?: boolean;
   args(params: Params): readonly (string | number)[];
   /** What the reply means: whether it was admitted, and the three answers. */
   decision(reply: LuaReply, params: Params): Decision;

@@ -1,34 +1,29 @@
-import type { LuaReply } from '../core/provider.js';
-import { type Asked, Harness } from './harness.js';
+import type { Ask } from './ask.js';
+import { Harness } from './harness.js';
 import type { Health } from './health.js';
 import type { Wire } from './wire.js';
 
 /** More than this many keys in one script would keep Redis from its other clients for milliseconds. */
-const mostKeys = 500;
+const mostKeys = 128;
 
-interface Waiting<T> {
-  readonly resolve: (value: T) => void;
+/** Who waits for the text under a key. */
+interface Reader {
+  readonly place: number;
+  readonly resolve: (text: unknown) => void;
   readonly reject: (error: unknown) => void;
 }
 
-/** How an answer is made. */
-interface How<T> {
-  readonly decide: (reply: LuaReply) => T;
-  /** What to answer when the store does not; what it throws is the error. */
-  readonly instead: (error: unknown) => T;
-}
-
 /** What a tick asks of the keys of one shard: first what is only read, then the steps, in the order in which they were asked. */
-interface Tick {
-  readonly keys: string[];
-  readonly places: Map<string, number>;
-  readonly readers: (Waiting<unknown> & { readonly place: number })[];
-  readonly asked: Asked[];
-  readonly answers: (Waiting<unknown> & How<unknown>)[];
-  readonly stepped: Set<string>;
+class Tick {
+  readonly keys: string[] = [];
+  readonly places = new Map<string, number>();
+  readonly readers: Reader[] = [];
+  readonly asks: AnyAsk[] = [];
+  readonly stepped = new Set<string>();
 }
 
-const emptyTick = (): Tick => ({ keys: [], places: new Map(), readers: [], asked: [], answers: [], stepped: new Set() });
+/** A step, whatever it is about. */
+export type AnyAsk = Ask<never, never>;
 
 /**
  * The keys of one shard. Calls of one tick travel together: one `MGET` and one script, in one write each, which is what most of the cost of a
@@ -63,25 +58,21 @@ export class Batch {
   }
 
   /** One step. `readable` says that the key may be read as well. */
-  step<T>(asked: Asked, { decide, instead }: How<T>, readable: boolean): Promise<T> {
+  step(ask: AnyAsk, readable: boolean): void {
     const tick = this.#open();
-    if (readable) tick.stepped.add(asked.key);
-    tick.asked.push(asked);
-    const answer = new Promise<T>((resolve, reject) =>
-      tick.answers.push({ decide, instead, resolve: resolve as (value: unknown) => void, reject }),
-    );
-    if (tick.asked.length >= mostKeys) this.#flush();
-    return answer;
+    if (readable) tick.stepped.add(ask.key);
+    tick.asks.push(ask);
+    if (tick.asks.length >= mostKeys) this.#flush();
   }
 
   /** Makes room for so many steps that must not be torn apart. */
   reserve(steps: number): void {
-    if ((this.#tick?.asked.length ?? 0) + steps > mostKeys) this.#flush();
+    if ((this.#tick?.asks.length ?? 0) + steps > mostKeys) this.#flush();
   }
 
   #open(): Tick {
     if (this.#tick) return this.#tick;
-    const tick = (this.#tick = emptyTick());
+    const tick = (this.#tick = new Tick());
     process.nextTick(() => {
       if (this.#tick === tick) this.#flush();
     });
@@ -93,7 +84,7 @@ export class Batch {
     this.#tick = undefined;
     if (!tick) return;
     if (tick.keys.length > 0) this.#sendReads(tick);
-    if (tick.asked.length > 0) this.#sendSteps(tick);
+    if (tick.asks.length > 0) this.#sendSteps(tick);
   }
 
   #sendReads({ keys, readers }: Tick): void {
@@ -106,13 +97,16 @@ export class Batch {
     );
   }
 
-  #sendSteps({ asked, answers }: Tick): void {
-    const first = (asked[0] as Asked).key;
-    const rest = [String(asked.length), ...this.#harness.arguments(asked, this.#now?.())];
+  #sendSteps({ asks }: Tick): void {
+    const first = (asks[0] as AnyAsk).key;
+    const rest = this.#harness.arguments(asks, this.#now?.());
     this.#health().guard(first, () => runScript(this.#wire, first, this.#harness, rest)).then(
-      (replies) =>
-        answers.forEach(({ decide, resolve, reject }, i) => settle(() => decide(Harness.reply(replies as readonly unknown[], i)), resolve, reject)),
-      (error: unknown) => answers.forEach(({ instead, resolve, reject }) => settle(() => instead(error), resolve, reject)),
+      (replies) => {
+        for (let i = 0; i < asks.length; i++) (asks[i] as AnyAsk).answered(Harness.reply(replies as readonly unknown[], i));
+      },
+      (error: unknown) => {
+        for (const ask of asks) ask.failed(error);
+      },
     );
   }
 }
@@ -124,13 +118,5 @@ export async function runScript(wire: Wire, key: string, { sha, source }: Harnes
   } catch (error) {
     if (error instanceof Error && error.message.startsWith('NOSCRIPT')) return wire.send(key, ['EVAL', source, ...rest]);
     throw error;
-  }
-}
-
-function settle(make: () => unknown, resolve: (value: unknown) => void, reject: (error: unknown) => void): void {
-  try {
-    resolve(make());
-  } catch (error) {
-    reject(error);
   }
 }

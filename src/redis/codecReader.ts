@@ -142,25 +142,12 @@ function readBoxed(parts: readonly unknown[]): unknown {
   return Object(inner);
 }
 
-const viewNames = [
-  'Int8',
-  'Uint8',
-  'Uint8Clamped',
-  'Int16',
-  'Uint16',
-  'Int32',
-  'Uint32',
-  'BigInt64',
-  'BigUint64',
-  'Float16',
-  'Float32',
-  'Float64',
-];
+const viewNames = 'Int8 Uint8 Uint8Clamped Int16 Uint16 Int32 Uint32 BigInt64 BigUint64 Float16 Float32 Float64'.split(' ');
 
 /** Node 20 has no `Float16Array`. */
 const views: ReadonlyMap<string, ViewClass | undefined> = new Map<string, ViewClass | undefined>([
   ['DataView', DataView],
-  ...viewNames.map((name) => [`${name}Array`, (globalThis as Partial<Record<string, ViewClass>>)[`${name}Array`]] as const),
+  ...viewNames.map((name) => [`${name}Array`, (globalThis as unknown as Partial<Record<string, ViewClass>>)[`${name}Array`]] as const),
 ]);
 
 function readBytes(parts: readonly unknown[]): Buffer | ArrayBuffer | ArrayBufferView {

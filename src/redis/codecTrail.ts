@@ -1,7 +1,7 @@
 import { types } from 'node:util';
 
-/** How many objects may hold one another. A stack of the usual size holds some more of them. */
-const deepest = 2_000;
+/** How many objects may hold one another. The usual stack has room for half as many again. */
+const deepest = 1_000;
 
 class Refusal extends TypeError {}
 

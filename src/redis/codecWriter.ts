@@ -16,11 +16,16 @@ export function writeTree(value: unknown, trail: Trail): unknown {
       return [tag.undefined];
     case 'bigint':
       return [tag.bigint, String(value)];
-    case 'object':
-      return value === null ? null : writeObject(value, trail);
     case 'function':
     case 'symbol':
       throw trail.refusal(`a ${typeof value}`);
+    case 'object': {
+      if (value === null) return null;
+      trail.enter(value);
+      const tree = writeObject(value, trail);
+      trail.leave();
+      return tree;
+    }
   }
 }
 
@@ -29,15 +34,8 @@ function writeNumber(value: number): unknown {
   return [tag.number, value === 0 ? '-0' : String(value)];
 }
 
-function writeObject(value: object, trail: Trail): unknown {
-  trail.enter(value);
-  const tree = writeKind(value, trail);
-  trail.leave();
-  return tree;
-}
-
 /** Values of another realm (`vm`, Jest) are known by what they are and by how long the chain of their prototypes is. */
-function writeKind(value: object, trail: Trail): unknown {
+function writeObject(value: object, trail: Trail): unknown {
   if (Object.getPrototypeOf(value) === Object.prototype) return writePlain(value, trail);
   const prototypes = prototypesOf(value);
   if (prototypes.length === 0) return [tag.record, writePlain(value, trail)];

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { type Clock, systemClock } from '../core/clock.js';
 import { StoreUnavailableError } from '../core/errors.js';
-import type { LuaReply, LuaStep, StoreChange } from '../core/provider.js';
-import { Batch, runScript } from './batch.js';
+import type { LuaStep, StoreChange } from '../core/provider.js';
+import { Ask } from './ask.js';
+import { type AnyAsk, Batch, runScript } from './batch.js';
 import { type Asked, type AnyStep, Harness } from './harness.js';
 import { Health, unavailable } from './health.js';
 import { Owed } from './owed.js';
@@ -15,19 +16,6 @@ export interface LinkOptions {
   /** Tells the time in place of Redis and of this machine: for tests. */
   readonly clock: Clock | undefined;
 }
-
-/** A step that waits to be asked. */
-export interface Step<T> {
-  readonly key: string;
-  readonly step: AnyStep;
-  readonly args: readonly (string | number)[];
-  readonly decide: (reply: LuaReply) => T;
-  readonly instead?: ((error: unknown) => T) | undefined;
-}
-
-const refuse = (error: unknown): never => {
-  throw error;
-};
 
 /** Everything between the provider and its servers: batches by shard, health by server, and what is owed to a server that was down. */
 export class Link {
@@ -66,27 +54,24 @@ export class Link {
     return this.#of(key).read(key);
   }
 
-  /** One step on a limiter's state. */
-  step<T>({ key, step, args, decide, instead = refuse }: Step<T>): Promise<T> {
-    return this.#of(key).step({ key, step, args, joined: false }, { decide, instead }, false);
+  /** One step on a state. */
+  ask(ask: AnyAsk): void {
+    this.#of(ask.key).step(ask, false);
+  }
+
+  /** Several steps, taken all or none: on a cluster their keys must share a slot. */
+  askAll(asks: readonly AnyAsk[]): void {
+    const [first] = asks;
+    if (!first) return;
+    const batch = this.#of(first.key);
+    batch.reserve(asks.length);
+    for (const ask of asks) batch.step(ask, false);
   }
 
   /** One step on a key that is also read. */
   change<P, D>(key: string, step: LuaStep<P, D>, params: P): Promise<D> {
-    const asked: Asked = { key, step: step as unknown as AnyStep, args: step.args(params), joined: false };
-    return this.#of(key).step(asked, { decide: (reply) => step.decision(reply, params), instead: refuse }, true);
-  }
-
-  /** Several steps, taken all or none: on a cluster their keys must share a slot. */
-  stepAll<T>(steps: readonly Step<T>[]): Promise<T[]> {
-    const [first] = steps;
-    if (!first) return Promise.resolve([]);
-    const batch = this.#of(first.key);
-    batch.reserve(steps.length);
-    return Promise.all(
-      steps.map(({ key, step, args, decide, instead = refuse }, i) =>
-        batch.step({ key, step, args, joined: i > 0 }, { decide, instead }, false),
-      ),
+    return new Promise((resolve, reject) =>
+      this.#of(key).step(new Ask(key, step, params, step.args(params), false, resolve, reject) as unknown as AnyAsk, true),
     );
   }
 
@@ -104,7 +89,7 @@ export class Link {
   /** One step now, by itself, whatever is known of the server. */
   async now<P, D>(key: string, step: LuaStep<P, D>, params: P): Promise<D> {
     const asked: Asked = { key, step: step as unknown as AnyStep, args: step.args(params), joined: false };
-    const rest = ['1', ...this.#harness.arguments([asked], this.told ? this.clock.now() : undefined)];
+    const rest = this.#harness.arguments([asked], this.told ? this.clock.now() : undefined);
     const replies = await this.#health(this.wire.shardOf(key)).attempt(() => runScript(this.wire, key, this.#harness, rest));
     return step.decision(Harness.reply(replies as readonly unknown[], 0), params);
   }

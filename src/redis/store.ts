@@ -1,9 +1,10 @@
 import type { Quota } from '../algorithms/index.js';
 import { OptionsError } from '../core/errors.js';
-import type { Algorithm, Awaitable, LuaReply, Provider, Seen, SharedValues, Step, Store, Verdict } from '../core/provider.js';
+import type { Algorithm, Awaitable, LuaReply, LuaStep, Provider, Seen, SharedValues, Step, Store, Verdict } from '../core/provider.js';
 import type { Codec } from './codec.js';
-import type { AnyStep } from './harness.js';
-import type { Link, Step as LinkStep } from './link.js';
+import { Ask } from './ask.js';
+import type { AnyAsk } from './batch.js';
+import type { Link } from './link.js';
 import type { Refusals } from './refusals.js';
 import { begin, drop, leave, parse, put, set } from './values.js';
 
@@ -16,14 +17,14 @@ export interface Common {
   readonly instead: 'open' | 'closed' | Provider;
 }
 
-type AnyAlgorithm = Algorithm<object, never>;
-
 /** The keys of Redis below a prefix. */
 export class RedisStore implements Store {
   protected readonly common: Common;
   readonly #prefix: string;
   readonly shared: SharedValues;
   readonly #args = new WeakMap<object, readonly (string | number)[]>();
+  #lastParams: unknown;
+  #lastArgs: readonly (string | number)[] = [];
 
   constructor(common: Common, prefix: string) {
     this.common = common;
@@ -60,26 +61,24 @@ export class RedisStore implements Store {
     return !raw.startsWith('=') || !this.#expired(parse(raw, () => undefined));
   }
 
-  step<S extends object, P, D extends { readonly resetAfter: number }>(
-    key: string,
-    algorithm: Algorithm<S, P, D>,
-    params: P,
-  ): Awaitable<D> {
-    const { link, refusals } = this.common;
+  step<S extends object, P, D extends { readonly resetAfter: number }>(key: string, algorithm: Algorithm<S, P, D>, params: P): Awaitable<D> {
+    const { link, refusals, instead } = this.common;
     const whole = this.#key(key);
-    const quota = algorithm.unasked ? (params as Quota) : undefined;
-    if (!quota || !refusals) return this.#ask(whole, algorithm, params, undefined);
-    const now = link.clock.now();
-    if (quota.cost <= 0) {
-      if (quota.cost < 0) refusals.delete(whole);
-    } else if (!refusals.none) {
-      const known = refusals.find(whole, quota, now);
-      if (known) return known as unknown as D;
+    const limiter = algorithm.unasked !== undefined;
+    const now = limiter && refusals ? link.clock.now() : 0;
+    if (limiter && refusals) {
+      if ((params as Quota).cost < 0) refusals.delete(whole);
+      else if (!refusals.none) {
+        const known = refusals.find(whole, params as Quota, now);
+        if (known) return known as unknown as D;
+      }
     }
-    return this.#ask(whole, algorithm, params, (decision) => {
-      const verdict = decision as unknown as Verdict;
-      if (!verdict.allowed) refusals.add(whole, quota, verdict, now);
-    });
+    if (limiter && instead !== 'closed' && !link.up(whole)) return otherwise(this.common, whole, algorithm, params, undefined);
+    const step = luaOf(algorithm);
+    const args = this.#argsOf(step, params);
+    return new Promise((resolve, reject) =>
+      link.ask(new StepAsk(this.common, algorithm, whole, step, params, args, now, resolve, reject) as unknown as AnyAsk),
+    );
   }
 
   stepAll(steps: readonly Step[]): Awaitable<readonly Verdict[]> {
@@ -87,53 +86,35 @@ export class RedisStore implements Store {
     const whole = steps.map((step) => ({ ...step, key: this.#key(step.key) }));
     const [first] = whole;
     if (!first) return [];
-    const otherwise = (error: unknown): Awaitable<readonly Verdict[]> => {
+    const fallBack = (error: unknown): Awaitable<readonly Verdict[]> => {
       if (instead === 'closed') throw error;
-      if (instead === 'open') return whole.map(({ algorithm, params }) => unasked(algorithm, params as never));
-      return instead.stepAll(whole);
+      return instead === 'open' ? whole.map(({ algorithm, params }) => unasked(algorithm, params as never)) : instead.stepAll(whole);
     };
-    if (!link.up(first.key) && instead !== 'closed') return otherwise(undefined);
-    const asked = whole.map(({ key, algorithm, params }) => this.#linkStep<Verdict>(key, algorithm, params as never));
+    if (instead !== 'closed' && !link.up(first.key)) return fallBack(undefined);
+    const verdicts: Promise<Verdict>[] = [];
+    const asks = whole.map(({ key, algorithm, params }, i) => {
+      const step = luaOf(algorithm) as unknown as LuaStep<unknown, Verdict>;
+      let ask: AnyAsk | undefined;
+      verdicts.push(
+        new Promise((resolve, reject) => {
+          ask = new Ask(key, step, params, step.args(params), i > 0, resolve, reject) as unknown as AnyAsk;
+        }),
+      );
+      return ask as unknown as AnyAsk;
+    });
+    link.askAll(asks);
     // All of them fail together, and are then decided together.
-    return link.stepAll(asked).catch(otherwise);
-  }
-
-  #ask<S extends object, P, D extends { readonly resetAfter: number }>(
-    key: string,
-    algorithm: Algorithm<S, P, D>,
-    params: P,
-    seen: ((decision: D) => void) | undefined,
-  ): Awaitable<D> {
-    const { link, instead } = this.common;
-    const { unasked: free } = algorithm;
-    const otherwise = (error: unknown): D => {
-      if (!free || instead === 'closed') throw error;
-      // Memory answers without a promise.
-      return instead === 'open' ? free(params) : (instead.step(key, algorithm, params) as D);
-    };
-    if (free && instead !== 'closed' && !link.up(key)) return otherwise(undefined);
-    const asked = this.#linkStep<D>(key, algorithm as unknown as AnyAlgorithm, params as never);
-    if (!seen) return link.step({ ...asked, instead: otherwise });
-    const decide = (reply: LuaReply): D => {
-      const decision = asked.decide(reply);
-      seen(decision);
-      return decision;
-    };
-    return link.step({ ...asked, decide, instead: otherwise });
-  }
-
-  #linkStep<D>(key: string, algorithm: AnyAlgorithm, params: never): LinkStep<D> {
-    const step = algorithm.lua as unknown as AnyStep | undefined;
-    if (!step) throw new OptionsError(`redis: the algorithm '${algorithm.name}' has no step in Lua; give it a member "lua", or keep it in memory()`);
-    return { key, step, args: this.#argsOf(step, params), decide: (reply) => step.decision(reply, params) as D };
+    return Promise.all(verdicts).catch(fallBack);
   }
 
   /** Equal params are one object for most limiters: what they become is made once, and travels once. */
-  #argsOf(step: AnyStep, params: never): readonly (string | number)[] {
+  #argsOf<P>(step: LuaStep<P, unknown>, params: P): readonly (string | number)[] {
+    if (params === this.#lastParams) return this.#lastArgs;
     if (typeof params !== 'object' || params === null) return step.args(params);
     let args = this.#args.get(params);
     if (!args) this.#args.set(params, (args = step.args(params)));
-    return args;
+    this.#lastParams = params;
+    return (this.#lastArgs = args);
   }
 
   async #seen(key: string): Promise<Seen> {
@@ -148,8 +129,7 @@ export class RedisStore implements Store {
   }
 
   #key(key: string): string {
-    const whole = this.#prefix + key;
-    return lone.test(whole) ? wellFormed(whole) : whole;
+    return this.#prefix + (lone.test(key) ? wellFormed(key) : key);
   }
 }
 
@@ -157,7 +137,65 @@ export class RedisStore implements Store {
 const lone = /[\uD800-\uDFFF\uFFFE]/u;
 const wellFormed = (key: string): string => key.replaceAll(/[\uD800-\uDFFF\uFFFE]/gu, (half) => `\uFFFE${half.charCodeAt(0).toString(16)}`);
 
-function unasked(algorithm: AnyAlgorithm, params: never): Verdict {
-  if (algorithm.unasked) return algorithm.unasked(params) as Verdict;
+/** A step on a state. What Redis refuses to a limiter is remembered; where it cannot be asked, a limiter decides without it. */
+class StepAsk<S extends object, P, D extends { readonly resetAfter: number }> extends Ask<P, D> {
+  readonly #common: Common;
+  readonly #algorithm: Algorithm<S, P, D>;
+  readonly #now: number;
+
+  constructor(
+    common: Common,
+    algorithm: Algorithm<S, P, D>,
+    key: string,
+    step: LuaStep<P, D>,
+    params: P,
+    args: readonly (string | number)[],
+    now: number,
+    resolve: (decision: D) => void,
+    reject: (error: unknown) => void,
+  ) {
+    super(key, step, params, args, false, resolve, reject);
+    this.#common = common;
+    this.#algorithm = algorithm;
+    this.#now = now;
+  }
+
+  override failed(error: unknown): void {
+    try {
+      this.resolve(otherwise(this.#common, this.key, this.#algorithm, this.params, error));
+    } catch (failure) {
+      this.reject(failure);
+    }
+  }
+
+  protected override decide(reply: LuaReply): D {
+    const decision = super.decide(reply);
+    const { refusals } = this.#common;
+    if (refusals && reply[0] !== 1 && this.#algorithm.unasked) {
+      refusals.add(this.key, this.params as Quota, decision as unknown as Verdict, this.#now);
+    }
+    return decision;
+  }
+}
+
+function luaOf<S extends object, P, D extends { readonly resetAfter: number }>({ name, lua }: Algorithm<S, P, D>): LuaStep<P, D> {
+  if (lua) return lua;
+  throw new OptionsError(`redis: the algorithm '${name}' has no step in Lua; give it a member "lua", or keep it in memory()`);
+}
+
+/** What decides when Redis cannot be asked. Memory answers without a promise. */
+function otherwise<S extends object, P, D extends { readonly resetAfter: number }>(
+  { instead }: Common,
+  key: string,
+  algorithm: Algorithm<S, P, D>,
+  params: P,
+  error: unknown,
+): D {
+  if (!algorithm.unasked || instead === 'closed') throw error;
+  return instead === 'open' ? algorithm.unasked(params) : (instead.step(key, algorithm, params) as D);
+}
+
+function unasked(algorithm: Algorithm<object, never>, params: never): Verdict {
+  if (algorithm.unasked) return algorithm.unasked(params);
   throw new OptionsError(`redis: the algorithm '${algorithm.name}' cannot go on without Redis`);
 }

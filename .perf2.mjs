@@ -1,0 +1,12 @@
+import { Redis } from 'ioredis5';
+import { Premier } from 'premier';
+import { redis } from 'premier/redis';
+const raw = new Redis(7900); const c5 = new Redis(7900);
+const premier = new Premier({ provider: redis({ client: c5 }), keyspace: 'b' });
+const dec = premier.fixedWindow({ quota: 1e9, duration: 60, name: 'd', keymaker: (k) => k })(async (k) => k);
+const keys = Array.from({ length: 1000 }, (_, i) => 'key' + i);
+await raw.config('RESETSTAT');
+let i = 0; const n = 600000;
+await Promise.all(Array.from({ length: 256 }, async () => { while (i < n) await dec(keys[i++ % 1000]); }));
+console.log((await raw.info('commandstats')));
+process.exit(0);
