@@ -1,5 +1,5 @@
 import type { Ask } from './ask.js';
-import { Harness } from './harness.js';
+import { Harness, type Run } from './harness.js';
 import type { Health } from './health.js';
 import type { Wire } from './wire.js';
 
@@ -99,8 +99,8 @@ export class Batch {
 
   #sendSteps({ asks }: Tick): void {
     const first = (asks[0] as AnyAsk).key;
-    const rest = this.#harness.arguments(asks, this.#now?.());
-    this.#health().guard(first, () => runScript(this.#wire, first, this.#harness, rest)).then(
+    const run = this.#harness.run(asks, this.#now?.());
+    this.#health().guard(first, () => runScript(this.#wire, first, run)).then(
       (replies) => {
         for (let i = 0; i < asks.length; i++) (asks[i] as AnyAsk).answered(Harness.reply(replies as readonly unknown[], i));
       },
@@ -112,11 +112,9 @@ export class Batch {
 }
 
 /** Runs the harness. Redis forgets scripts when it restarts or fails over; nothing else is sent twice, as it may have been done. */
-export async function runScript(wire: Wire, key: string, { sha, source }: Harness, rest: readonly string[]): Promise<unknown> {
-  try {
-    return await wire.send(key, ['EVALSHA', sha, ...rest]);
-  } catch (error) {
-    if (error instanceof Error && error.message.startsWith('NOSCRIPT')) return wire.send(key, ['EVAL', source, ...rest]);
+export function runScript(wire: Wire, key: string, { script, rest }: Run): Promise<unknown> {
+  return wire.send(key, ['EVALSHA', script.sha, ...rest]).catch((error: unknown) => {
+    if (error instanceof Error && error.message.startsWith('NOSCRIPT')) return wire.send(key, ['EVAL', script.source, ...rest]);
     throw error;
-  }
+  });
 }

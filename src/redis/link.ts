@@ -89,8 +89,8 @@ export class Link {
   /** One step now, by itself, whatever is known of the server. */
   async now<P, D>(key: string, step: LuaStep<P, D>, params: P): Promise<D> {
     const asked: Asked = { key, step: step as unknown as AnyStep, args: step.args(params), joined: false };
-    const rest = this.#harness.arguments([asked], this.told ? this.clock.now() : undefined);
-    const replies = await this.#health(this.wire.shardOf(key)).attempt(() => runScript(this.wire, key, this.#harness, rest));
+    const run = this.#harness.run([asked], this.told ? this.clock.now() : undefined);
+    const replies = await this.#health(this.wire.shardOf(key)).attempt(() => runScript(this.wire, key, run));
     return step.decision(Harness.reply(replies as readonly unknown[], 0), params);
   }
 

@@ -22,9 +22,7 @@ export class RedisStore implements Store {
   protected readonly common: Common;
   readonly #prefix: string;
   readonly shared: SharedValues;
-  readonly #args = new WeakMap<object, readonly (string | number)[]>();
-  #lastParams: unknown;
-  #lastArgs: readonly (string | number)[] = [];
+  readonly #args = new WeakMap<object, { readonly step: unknown; readonly args: readonly (string | number)[] }>();
 
   constructor(common: Common, prefix: string) {
     this.common = common;
@@ -109,12 +107,12 @@ export class RedisStore implements Store {
 
   /** Equal params are one object for most limiters: what they become is made once, and travels once. */
   #argsOf<P>(step: LuaStep<P, unknown>, params: P): readonly (string | number)[] {
-    if (params === this.#lastParams) return this.#lastArgs;
     if (typeof params !== 'object' || params === null) return step.args(params);
-    let args = this.#args.get(params);
-    if (!args) this.#args.set(params, (args = step.args(params)));
-    this.#lastParams = params;
-    return (this.#lastArgs = args);
+    const known = this.#args.get(params);
+    if (known?.step === step) return known.args;
+    const args = step.args(params);
+    this.#args.set(params, { step, args });
+    return args;
   }
 
   async #seen(key: string): Promise<Seen> {
