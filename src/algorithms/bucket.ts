@@ -32,7 +32,8 @@ function bucket(name: string, queue: boolean): Algorithm<Bucket, Quota> {
       }
       if (cost !== 0) {
         state.debt = next;
-        state.at = now;
+        // Who owes nothing is as new.
+        state.at = next > 0 ? now : 0;
       }
       const delay = queue ? Math.ceil(debt / quota) + (debt > 0 ? behind : 0) : 0;
       return verdict(true, capacity, Math.floor((most - next) / duration), 0, next > 0 ? Math.ceil(next / quota) + behind : 0, delay);
@@ -40,7 +41,7 @@ function bucket(name: string, queue: boolean): Algorithm<Bucket, Quota> {
     unasked: unasked(limitOf),
     lua: quotaStep(
       limitOf,
-      true,
+      16,
       `
       local debt, at = 0, 0
       if raw then debt, at = struct.unpack('>dd', raw) end

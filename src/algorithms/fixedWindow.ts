@@ -29,7 +29,7 @@ export const fixedWindow: Algorithm<FixedWindow, Quota> = {
   unasked: unasked(limitOf),
   lua: quotaStep(
     limitOf,
-    true,
+    16,
     `
     local ends, count = 0, 0
     if raw then ends, count = struct.unpack('>dd', raw) end

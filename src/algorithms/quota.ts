@@ -27,9 +27,9 @@ export function verdict(
  * A step over a quota in Lua. `body` sees `quota`, `duration`, `capacity` and `cost`, and answers with what remains, with the wait (of a
  * refused call until it is admitted, −1 for never; of an admitted one until its turn), and with how long until the key is as new.
  */
-export function quotaStep(limitOf: (params: Quota) => number, inPlace: boolean, body: string): LuaStep<Quota, Verdict> {
+export function quotaStep(limitOf: (params: Quota) => number, front: number, body: string): LuaStep<Quota, Verdict> {
   return {
-    inPlace,
+    front,
     body: `local quota, duration, capacity, cost = p[1], p[2], p[3], p[4]\n${body.trim()}`,
     args: ({ quota, duration, capacity, cost }) => [quota, duration, capacity, cost],
     decision([admitted, remaining, wait, resetAfter], params) {

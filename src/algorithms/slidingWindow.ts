@@ -49,9 +49,9 @@ export const slidingWindow: Algorithm<SlidingWindow, Quota> = {
   unasked: unasked(limitOf),
   lua: quotaStep(
     limitOf,
-    false,
+    24,
     `
-    local time, at, count, used, first = now, 0, 0, 0, 25
+    local time, at, count, used, first = now, 0, 0, 0, 33
     if raw then at, count, used = struct.unpack('>ddd', raw) end
     if at > now then now = at end
     if count > 0 and at + duration > now then
@@ -79,9 +79,10 @@ export const slidingWindow: Algorithm<SlidingWindow, Quota> = {
       return 0, nil, 0, quota - used, free + duration - time, reset
     end
     if cost == 0 then return 1, nil, 0, quota - used, 0, reset end
-    local older = string.sub(raw, first)
+    local older
     used = used + cost
     if cost < 0 then
+      older = string.sub(raw, first)
       local left = -cost
       while left > 0 and #older > 0 do
         local instant, admitted = struct.unpack('>dd', older)
@@ -96,6 +97,7 @@ export const slidingWindow: Algorithm<SlidingWindow, Quota> = {
     else
       local grain = quota > ${exactUpTo} and duration / ${exactUpTo} or 0
       local together = count > 0 and (grain == 0 and at == now or grain > 0 and math.floor(at / grain) == math.floor(now / grain))
+      if not together or first > 33 then older = string.sub(raw, first) end
       if together then
         count = count + cost
       else
@@ -106,7 +108,7 @@ export const slidingWindow: Algorithm<SlidingWindow, Quota> = {
     end
     if count == 0 then return 1, '', 0, quota, 0, 0 end
     reset = at + duration - time
-    return 1, struct.pack('>ddd', at, count, used) .. older, reset, quota - used, 0, reset`,
+    return 1, struct.pack('>ddd', at, count, used), reset, quota - used, 0, reset, older`,
   ),
 };
 

@@ -42,10 +42,11 @@ export interface LuaStep<Params, Decision> {
    */
   readonly body: string;
   /**
-   * Whether states are all of one length, and `raw` may have eight bytes more: such a state is written in place, which costs Redis a third.
-   * @default false
+   * How many bytes at the front of a state change with every step. Where they alone change, only they are written, which costs Redis a third. The
+   * eight bytes after them belong to the harness. Such a body returns the front as the new state, and as a seventh value what comes after those
+   * eight bytes, if that changed as well.
    */
-  readonly inPlace?: boolean;
+  readonly front?: number;
   args(params: Params): readonly (string | number)[];
   /** What the reply means: whether it was admitted, and the three answers. */
   decision(reply: LuaReply, params: Params): Decision;

@@ -43,7 +43,13 @@ export const cacheEvict = definePolicy({
         const dropKeys = listed('keys', keys, call.self, result, call.args);
         if (dropTags.length === 0 && dropKeys.length === 0) return undefined;
         const bumped = dropTags.length > 0 ? spaces.bump(keyspace, dropTags) : undefined;
-        const dropped = dropKeys.length > 0 ? spaces.dropEverywhere(keyspace, dropKeys.map((key) => encodeArgs([key]))) : undefined;
+        const dropped =
+          dropKeys.length > 0
+            ? spaces.dropEverywhere(
+                keyspace,
+                dropKeys.map((key) => encodeArgs([key])),
+              )
+            : undefined;
         events.emit('cacheInvalidated', call, { tags: dropTags, keys: dropKeys });
         return Promise.all([bumped, dropped]).then(
           () => result,

@@ -1,8 +1,19 @@
 import { lease } from '../algorithms/index.js';
 import { after, type Clock } from '../core/clock.js';
 import { StoreUnavailableError } from '../core/errors.js';
-import type { SharedValues, Store, Tags } from '../core/provider.js';
-import { type Begun, type Cached, cachedOf, CacheSpace, type Keep, lifeOf, type Load, type Loading, type Look, outdate } from './cacheSpace.js';
+import type { Awaitable, SharedValues, Store, Tags } from '../core/provider.js';
+import {
+  type Begun,
+  type Cached,
+  cachedOf,
+  CacheSpace,
+  type Keep,
+  lifeOf,
+  type Load,
+  type Loading,
+  type Look,
+  outdate,
+} from './cacheSpace.js';
 import type { TagVersions } from './tagVersions.js';
 
 /** A holder that says nothing for so long has died, in milliseconds. */
@@ -28,7 +39,11 @@ export class SharedSpace extends CacheSpace {
   /** Makes the name of this space known to those who drop a key under every name. */
   readonly #enrol: () => Promise<unknown>;
 
-  constructor(store: Store, bumps: TagVersions, shared: { values: SharedValues; tags: Tags; locks: Store; holder: string; enrol: () => Promise<unknown> }) {
+  constructor(
+    store: Store,
+    bumps: TagVersions,
+    shared: { values: SharedValues; tags: Tags; locks: Store; holder: string; enrol: () => Promise<unknown> },
+  ) {
     super(store, bumps);
     this.#values = shared.values;
     this.#tags = shared.tags;
@@ -38,16 +53,25 @@ export class SharedSpace extends CacheSpace {
   }
 
   /** What the store knows of a key. A store that cannot be asked knows nothing; other failures go to `failed`. */
-  async look(key: string, tagged: boolean, failed: (error: unknown) => void): Promise<Look> {
+  look(key: string, tagged: boolean, failed: (error: unknown) => void): Promise<Look> {
     const asked = ++this.order;
-    const joining = tagged && this.loads.has(key);
-    try {
-      const [seen, latest] = await Promise.all([this.#values.read(key), joining ? this.#tags.latest() : undefined]);
-      return { cached: await this.#unpack(seen.value), fence: seen.fence, latest, asked, failed: false };
-    } catch (error) {
+    const lost = (error: unknown): Look => {
       tell(error, failed);
       return { cached: undefined, fence: undefined, latest: undefined, asked, failed: true };
-    }
+    };
+    if (tagged && this.loads.has(key)) return this.#lookTwice(key, asked).catch(lost);
+    return this.#values.read(key).then((seen) => {
+      const cached = this.#unpack(seen.value);
+      const { fence } = seen;
+      if (!(cached instanceof Promise)) return { cached, fence, latest: undefined, asked, failed: false };
+      return cached.then((valid) => ({ cached: valid, fence, latest: undefined, asked, failed: false }), lost);
+    }, lost);
+  }
+
+  /** The same together with the last bump, for who may join a load under way. */
+  async #lookTwice(key: string, asked: number): Promise<Look> {
+    const [seen, latest] = await Promise.all([this.#values.read(key), this.#tags.latest()]);
+    return { cached: await this.#unpack(seen.value), fence: seen.fence, latest, asked, failed: false };
   }
 
   /** Who looked before a load began shares it; later ones only if nothing was dropped since. */
@@ -136,11 +160,13 @@ export class SharedSpace extends CacheSpace {
     await Promise.all([this.#values.put(key, pack(cached), lifeOf(keep), fence), tags && this.#tags.hold(tags, lifeOf(keep))]);
   }
 
-  async #unpack(stored: unknown): Promise<Cached | undefined> {
+  /** The value with what is known of it, if none of its tags was bumped since. */
+  #unpack(stored: unknown): Awaitable<Cached | undefined> {
     if (typeof stored !== 'object' || stored === null || !('v' in stored)) return undefined;
     const { v: value, f: freshUntil = Infinity, k: took = 0, s: since = 0, t: tags } = stored as Packed;
-    if (tags && (await this.#tags.numbers(tags)).some((number) => number > since)) return undefined;
-    return { value, freshUntil, took, since, tags };
+    const cached: Cached = { value, freshUntil, took, since, tags };
+    if (!tags) return cached;
+    return this.#tags.numbers(tags).then((numbers) => (numbers.some((number) => number > since) ? undefined : cached));
   }
 }
 

@@ -1,7 +1,20 @@
 import { randomUUID } from 'node:crypto';
 import { type Clock, systemClock } from '../core/clock.js';
 import { OptionsError } from '../core/errors.js';
-import type { Algorithm, Awaitable, Bus, Provider, Seen, SharedValues, Step, Store, StoreChange, Subscription, Tags, Verdict } from '../core/provider.js';
+import type {
+  Algorithm,
+  Awaitable,
+  Bus,
+  Provider,
+  Seen,
+  SharedValues,
+  Step,
+  Store,
+  StoreChange,
+  Subscription,
+  Tags,
+  Verdict,
+} from '../core/provider.js';
 import { openStore } from '../core/provider.js';
 import { text, schema, value, withDefault } from '../core/options.js';
 import { TieredTags } from './tieredTags.js';
@@ -46,7 +59,8 @@ interface Message {
 export function tiered(options: TieredOptions): Provider {
   const { local, remote, channel, clock } = tieredOptions.parse(options);
   if (!local) throw new OptionsError('tiered: needs option "local", such as memory()');
-  if (!remote?.shared || !remote.bus) throw new OptionsError('tiered: option "remote" must be a provider that processes share, such as redis()');
+  if (!remote?.shared || !remote.bus)
+    throw new OptionsError('tiered: option "remote" must be a provider that processes share, such as redis()');
   return new Tiered(local, remote, remote.bus, channel, clock ?? systemClock);
 }
 
@@ -156,7 +170,11 @@ class TieredStore implements Store {
     return this.#remote.has(key);
   }
 
-  step<S extends object, P, D extends { readonly resetAfter: number }>(key: string, algorithm: Algorithm<S, P, D>, params: P): Awaitable<D> {
+  step<S extends object, P, D extends { readonly resetAfter: number }>(
+    key: string,
+    algorithm: Algorithm<S, P, D>,
+    params: P,
+  ): Awaitable<D> {
     return this.#remote.step(key, algorithm, params);
   }
 
@@ -212,7 +230,11 @@ class Tiered extends TieredStore implements Provider {
     if (!tags) {
       const remote = this.#remote.tags?.(prefix);
       if (!remote) throw new OptionsError('tiered: option "remote" must be a provider that shares tags, such as redis()');
-      tags = new TieredTags(remote, () => this.#tiers.hearing, (names, number) => this.#tiers.tell({ tags: { prefix, names, number } }));
+      tags = new TieredTags(
+        remote,
+        () => this.#tiers.hearing,
+        (names, number) => this.#tiers.tell({ tags: { prefix, names, number } }),
+      );
       this.#tags.set(prefix, tags);
     }
     return tags;

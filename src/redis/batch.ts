@@ -3,14 +3,14 @@ import { Harness, type Run } from './harness.js';
 import type { Health } from './health.js';
 import type { Wire } from './wire.js';
 
-/** More than this many keys in one script would keep Redis from its other clients for milliseconds. */
+/** More than this many keys in one command, and Redis would rest while this process reads its answers, and the other way round. */
 const mostKeys = 128;
 
 /** Who waits for the text under a key. */
 interface Reader {
   readonly place: number;
-  readonly resolve: (text: unknown) => void;
-  readonly reject: (error: unknown) => void;
+  readonly heard: (text: unknown) => void;
+  readonly failed: (error: unknown) => void;
 }
 
 /** What a tick asks of the keys of one shard: first what is only read, then the steps, in the order in which they were asked. */
@@ -43,8 +43,8 @@ export class Batch {
     this.#now = now;
   }
 
-  /** The text under a key, or `null`. */
-  read(key: string): Promise<unknown> {
+  /** The text under a key, or `null`, as `decode` reads it. */
+  read<T>(key: string, decode: (text: unknown) => T): Promise<T> {
     // Who reads after a step of the same tick sees what it wrote.
     if (this.#tick?.stepped.has(key)) this.#flush();
     const tick = this.#open();
@@ -54,7 +54,9 @@ export class Batch {
       tick.keys.push(key);
     }
     const at = place;
-    return new Promise((resolve, reject) => tick.readers.push({ place: at, resolve, reject }));
+    const read = new Promise<T>((resolve, failed) => tick.readers.push({ place: at, heard: (text) => resolve(decode(text)), failed }));
+    if (tick.readers.length >= mostKeys) this.#flush();
+    return read;
   }
 
   /** One step. `readable` says that the key may be read as well. */
@@ -89,25 +91,29 @@ export class Batch {
 
   #sendReads({ keys, readers }: Tick): void {
     const [first] = keys as [string];
-    this.#health().guard(first, () => this.#wire.send(first, ['MGET', ...keys])).then(
-      (values) => {
-        for (const { place, resolve } of readers) resolve((values as readonly unknown[])[place]);
-      },
-      (error: unknown) => readers.forEach(({ reject }) => reject(error)),
-    );
+    this.#health()
+      .guard(first, () => this.#wire.send(first, ['MGET', ...keys]))
+      .then(
+        (values) => {
+          for (const { place, heard } of readers) heard((values as readonly unknown[])[place]);
+        },
+        (error: unknown) => readers.forEach(({ failed }) => failed(error)),
+      );
   }
 
   #sendSteps({ asks }: Tick): void {
     const first = (asks[0] as AnyAsk).key;
     const run = this.#harness.run(asks, this.#now?.());
-    this.#health().guard(first, () => runScript(this.#wire, first, run)).then(
-      (replies) => {
-        for (let i = 0; i < asks.length; i++) (asks[i] as AnyAsk).answered(Harness.reply(replies as readonly unknown[], i));
-      },
-      (error: unknown) => {
-        for (const ask of asks) ask.failed(error);
-      },
-    );
+    this.#health()
+      .guard(first, () => runScript(this.#wire, first, run))
+      .then(
+        (replies) => {
+          for (let i = 0; i < asks.length; i++) (asks[i] as AnyAsk).answered(Harness.reply(replies as readonly unknown[], i));
+        },
+        (error: unknown) => {
+          for (const ask of asks) ask.failed(error);
+        },
+      );
   }
 }
 

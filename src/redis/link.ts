@@ -50,8 +50,9 @@ export class Link {
     return this.#servers.size === 0 || this.#health(this.wire.shardOf(key)).up;
   }
 
-  read(key: string): Promise<unknown> {
-    return this.#of(key).read(key);
+  /** What is stored under a key, as `decode` reads it: a text, or `null`. It must not throw. */
+  read<T>(key: string, decode: (text: unknown) => T): Promise<T> {
+    return this.#of(key).read(key, decode);
   }
 
   /** One step on a state. */
@@ -103,7 +104,9 @@ export class Link {
         do {
           const [next, keys] = (await this.#attempt(() => send(['SCAN', cursor, 'MATCH', pattern, 'COUNT', '1000']))) as [string, string[]];
           cursor = String(next);
-          await Promise.all(this.#together(keys).map(([first, ...others]) => this.#attempt(() => this.wire.send(first, ['UNLINK', first, ...others]))));
+          await Promise.all(
+            this.#together(keys).map(([first, ...others]) => this.#attempt(() => this.wire.send(first, ['UNLINK', first, ...others]))),
+          );
         } while (cursor !== '0');
       }),
     );
@@ -112,7 +115,12 @@ export class Link {
   publish(channel: string, text: string): Promise<unknown> {
     const health = this.#health(this.wire.shardOf(channel));
     const send = (): Promise<unknown> => this.wire.send(channel, ['PUBLISH', channel, text]);
-    return this.must(`publish ${text}`, undefined, () => health.guard(channel, send), () => health.attempt(send));
+    return this.must(
+      `publish ${text}`,
+      undefined,
+      () => health.guard(channel, send),
+      () => health.attempt(send),
+    );
   }
 
   watch(listener: (change: StoreChange) => void): () => void {

@@ -11,16 +11,25 @@ if not now then
   now, margin = time[1] * 1000 + math.floor(time[2] / 1000), ${margin}
 end`;
 
-/** How long a state that is written in place keeps its key: its last eight bytes say until when, and while that is long enough, it is only written into. */
-const place = `local size = #new
-if old and #old == size + 8 and struct.unpack('>d', old, size + 1) >= now + life then
+/** Where a state that is written in place came to live longer, it does so for a while: the next steps need not set it again. */
+const longer = 1000;
+
+/**
+ * What to write of a state with a front. The eight bytes after it say until when its key lives; while that is long enough and nothing but the front
+ * changed, only that is written into it: to set a key together with its time to live costs Redis three times as much.
+ */
+const place = (
+  front: string,
+): string => `if old and not tail and #old >= ${front} + 8 and struct.unpack('>d', old, ${front} + 1) >= now + life then
   life = -1
 else
-  if old then life = life * 2 end
-  new = new .. struct.pack('>d', now + life)
+  if old then
+    tail = tail or string.sub(old, ${front} + 9)
+    life = math.max(life * 2, ${longer})
+  end
+  new = new .. struct.pack('>d', now + life) .. (tail or '')
 end`;
 
-/** To set a key together with its time to live costs Redis three times as much as to write into it. */
 const write = (key: string): string => `if life < 0 then
   redis.call('SETRANGE', ${key}, '0', new)
 elseif new == '' or life == 0 then
@@ -30,7 +39,7 @@ else
 end`;
 
 /** The script of one step on one key. */
-export function singleSource({ body, inPlace }: AnyStep): string {
+export function singleSource({ body, front }: AnyStep): string {
   return `
 ${time}
 local function step(raw, now, p)
@@ -40,9 +49,9 @@ local p = {}
 for i = 2, #ARGV do p[i - 1] = tonumber(ARGV[i]) or string.sub(ARGV[i], 2) end
 local old = redis.pcall('GET', KEYS[1])
 if type(old) ~= 'string' then old = false end
-local ok, new, life, one, two, three = step(old, now, p)
+local ok, new, life, one, two, three, tail = step(old, now, p)
 if new then
-${inPlace ? `if new ~= '' then\n${place}\nend` : ''}
+${front === undefined ? '' : `if new ~= '' then\n${place(String(front))}\nend`}
 ${write('KEYS[1]')}
 end
 return {ok, one or '', two or '', three or ''}
@@ -56,11 +65,11 @@ ${time}
 local steps = {
 ${steps.map(({ body }) => `function(raw, now, p)\n${body}\nend`).join(',\n')}
 }
-local inPlace = {${steps.map((step) => String(step.inPlace === true)).join(', ')}}
+local fronts = {${steps.map(({ front }) => String(front ?? false)).join(', ')}}
 local sets, at = {}, 3
 for s = 1, tonumber(ARGV[2]) do
   local number, count = tonumber(ARGV[at]), tonumber(ARGV[at + 1])
-  local set = {step = steps[number], inPlace = inPlace[number]}
+  local set = {step = steps[number], front = fronts[number]}
   for i = 1, count do
     local value = ARGV[at + 1 + i]
     set[i] = tonumber(value) or string.sub(value, 2)
@@ -82,33 +91,38 @@ while i <= total do
     local key = KEYS[j]
     if listed then set = sets[math.abs(tonumber(ARGV[at + j - 1]))] end
     local first = places[key]
-    local raw
     if first then
-      raw = news[first]
-      if raw == nil then raw = stored[first] elseif raw == '' then raw = false end
+      if lives[first] and lives[first] < 0 then stored[first] = news[first] .. string.sub(stored[first], #news[first] + 1) end
     else
       first = j
       places[key] = j
-      raw = stored[j]
     end
-    local ok, new, life, one, two, three = set.step(raw, now, set)
+    local old = stored[first]
+    local ok, new, life, one, two, three, tail = set.step(old, now, set)
     answers[a + 1], answers[a + 2], answers[a + 3], answers[a + 4] = ok, one or '', two or '', three or ''
     a = a + 4
     if new then
-      if set.inPlace and new ~= '' then
-        local old = stored[first]
-        ${place}
+      local front = set.front
+      if front and new ~= '' then
+        ${place('front')}
+        local before = lives[first]
+        if life < 0 and before and before > 0 then new, life = new .. string.sub(old, front + 1), before end
       end
       if pending then
         pending[#pending + 1] = {first, new, life}
       else
         news[first], lives[first] = new, life
+        if life >= 0 then stored[first] = new ~= '' and new end
       end
     end
     if pending then all = all and ok == 1 end
   end
   if pending and all then
-    for _, each in ipairs(pending) do news[each[1]], lives[each[1]] = each[2], each[3] end
+    for _, each in ipairs(pending) do
+      local first = each[1]
+      news[first], lives[first] = each[2], each[3]
+      if each[3] >= 0 then stored[first] = each[2] ~= '' and each[2] end
+    end
   end
   i = last + 1
 end

@@ -95,7 +95,12 @@ export class RedisProvider extends RedisStore implements Provider {
     const { link, refusals, instead } = this.common;
     refusals?.clear();
     if (typeof instead === 'object') void instead.clear(prefix);
-    await link.must(`clear ${prefix}`, prefix, () => link.clear(prefix), () => link.clear(prefix));
+    await link.must(
+      `clear ${prefix}`,
+      prefix,
+      () => link.clear(prefix),
+      () => link.clear(prefix),
+    );
   }
 
   watch(listener: (change: StoreChange) => void): () => void {
@@ -113,7 +118,8 @@ interface Ioredis {
 }
 
 function connect(url: string): RedisClient {
-  if (!/^(rediss?|unix):\/\//.test(url)) throw new OptionsError(`redis: option "url" must begin with redis:// or rediss:// (got '${url.replace(/:[^:@/]*@/, ':…@')}')`);
+  if (!/^(rediss?|unix):\/\//.test(url))
+    throw new OptionsError(`redis: option "url" must begin with redis:// or rediss:// (got '${url.replace(/:[^:@/]*@/, ':…@')}')`);
   let ioredis: Ioredis;
   try {
     ioredis = createRequire(import.meta.url)('ioredis') as Ioredis;

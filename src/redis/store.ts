@@ -50,16 +50,26 @@ export class RedisStore implements Store {
     const whole = this.#key(key);
     refusals?.delete(whole);
     if (typeof instead === 'object') void instead.delete(whole);
-    return link.must(`drop ${whole}`, this.#prefix, () => link.change(whole, drop, ''), () => link.now(whole, drop, ''));
+    return link.must(
+      `drop ${whole}`,
+      this.#prefix,
+      () => link.change(whole, drop, ''),
+      () => link.now(whole, drop, ''),
+    );
   }
 
-  async has(key: string): Promise<boolean> {
-    const raw = await this.common.link.read(this.#key(key));
-    if (typeof raw !== 'string' || raw.startsWith('~')) return false;
-    return !raw.startsWith('=') || !this.#expired(parse(raw, () => undefined));
+  has(key: string): Promise<boolean> {
+    return this.common.link.read(this.#key(key), (text) => {
+      if (typeof text !== 'string' || text.startsWith('~')) return false;
+      return !text.startsWith('=') || this.#decode(text).value !== undefined;
+    });
   }
 
-  step<S extends object, P, D extends { readonly resetAfter: number }>(key: string, algorithm: Algorithm<S, P, D>, params: P): Awaitable<D> {
+  step<S extends object, P, D extends { readonly resetAfter: number }>(
+    key: string,
+    algorithm: Algorithm<S, P, D>,
+    params: P,
+  ): Awaitable<D> {
     const { link, refusals, instead } = this.common;
     const whole = this.#key(key);
     const limiter = algorithm.unasked !== undefined;
@@ -115,11 +125,14 @@ export class RedisStore implements Store {
     return args;
   }
 
-  async #seen(key: string): Promise<Seen> {
-    const { link, codec } = this.common;
-    const seen = parse(await link.read(this.#key(key)), codec.decode);
-    return this.#expired(seen) ? { ...seen, value: undefined } : seen;
+  #seen(key: string): Promise<Seen> {
+    return this.common.link.read(this.#key(key), this.#decode);
   }
+
+  readonly #decode = (text: unknown): Seen => {
+    const seen = parse(text, this.common.codec);
+    return this.#expired(seen) ? { ...seen, value: undefined } : seen;
+  };
 
   /** Redis forgets in time by itself, unless time is told from outside. */
   #expired({ value, expiresAt }: Seen): boolean {

@@ -19,8 +19,8 @@ export class RedisTags implements Tags {
   }
 
   async latest(): Promise<number> {
-    const known = await this.#link.read(this.#counter);
-    return known === null ? this.#link.change(this.#counter, count, 0) : Number(known);
+    const known = await this.#link.read(this.#counter, numberIn);
+    return known === Infinity ? this.#link.change(this.#counter, count, 0) : known;
   }
 
   async bump(tags: readonly string[]): Promise<number> {
@@ -39,9 +39,8 @@ export class RedisTags implements Tags {
     );
   }
 
-  async numbers(tags: readonly string[]): Promise<readonly number[]> {
-    const known = await Promise.all(tags.map((tag) => this.#link.read(this.#key(tag))));
-    return known.map((text) => (typeof text === 'string' ? Number.parseInt(text, 10) : Infinity));
+  numbers(tags: readonly string[]): Promise<readonly number[]> {
+    return Promise.all(tags.map((tag) => this.#link.read(this.#key(tag), numberIn)));
   }
 
   async hold(tags: readonly string[], ttlMs: number | undefined): Promise<void> {
@@ -57,3 +56,6 @@ export class RedisTags implements Tags {
     return `${this.#prefix}#`;
   }
 }
+
+/** The number that a text begins with; `Infinity` for none. */
+const numberIn = (text: unknown): number => (typeof text === 'string' && /^\d/.test(text) ? Number.parseInt(text, 10) : Infinity);

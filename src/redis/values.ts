@@ -1,4 +1,5 @@
 import type { LuaStep, Seen } from '../core/provider.js';
+import type { Codec } from './codec.js';
 
 /**
  * How a value lies in Redis. `=<fence>;<expiresAt>;<text>` is a value; `~<fence>` says that one is being made. The fence changes whenever the
@@ -11,22 +12,24 @@ const making = 3_600_000;
 /** The longest that a value without a time to live lies there: every key has one. */
 export const forever = 365 * 86_400_000;
 
-/** What is stored, told apart. Throws when the text cannot be read. */
-export function parse(raw: unknown, decode: (text: string) => unknown): Seen {
-  const kind = typeof raw === 'string' ? raw[0] : undefined;
+/** What is stored, told apart. What cannot be read is no value. */
+export function parse(raw: unknown, codec: Codec): Seen {
   if (typeof raw !== 'string') return nothing;
-  if (kind === '~') return { value: undefined, fence: raw.slice(1), expiresAt: 0 };
-  if (kind !== '=') return nothing;
+  const kind = raw.charCodeAt(0);
+  if (kind === tilde) return { value: undefined, fence: raw.slice(1), expiresAt: 0 };
+  if (kind !== equals) return nothing;
   const first = raw.indexOf(';');
   const second = raw.indexOf(';', first + 1);
   const fence = raw.slice(1, first);
   try {
-    return { value: decode(raw.slice(second + 1)), fence, expiresAt: Number(raw.slice(first + 1, second)) || Infinity };
+    return { value: codec.decode(raw.slice(second + 1)), fence, expiresAt: Number(raw.slice(first + 1, second)) || Infinity };
   } catch {
     return { value: undefined, fence, expiresAt: 0 };
   }
 }
 
+const tilde = 126;
+const equals = 61;
 const nothing: Seen = { value: undefined, fence: undefined, expiresAt: 0 };
 
 /** Admitted or not is all that matters. */

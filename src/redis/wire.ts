@@ -32,5 +32,7 @@ export type RedisClient = object;
 export function wireOf(client: RedisClient): Wire {
   const wire = ioredisWire(client) ?? nodeRedisWire(client);
   if (wire) return wire;
-  throw new OptionsError('redis: option "client" must be a client of ioredis or node-redis (got an object with neither "call" nor "sendCommand")');
+  throw new OptionsError(
+    'redis: option "client" must be a client of ioredis or node-redis (got an object with neither "call" nor "sendCommand")',
+  );
 }
