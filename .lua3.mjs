@@ -7,8 +7,8 @@ const tweak = process.argv[2] ? (s) => s : (s) => s;
 for (const name of ['fixed_window', 'token_bucket', 'sliding_window']) {
   const h = new Harness(); const step = algorithms[name].lua;
   const args = step.args({ quota: 1e6, duration: 60000, capacity: 1e6, cost: 1 });
-  const rest = h.arguments(keys.map((key) => ({ key, step, args, joined: false })), undefined);
-  let src = h.source;
+  const { rest, script } = h.run(keys.map((key) => ({ key, step, args, joined: false })), undefined);
+  let src = script.source;
   const sha = await r.script('LOAD', src);
   for (const round of [0, 1, 2]) {
   await r.config('RESETSTAT');

@@ -94,10 +94,8 @@ export const ballot: Algorithm<Ballot, BallotPaper, BallotDecision> = {
     body: `
     local node, action, span = p[1], p[2], p[3]
     local open, prober, probe, nodes = 0, '', 0, {}
-    if raw then
-      local state = cmsgpack.unpack(raw)
-      open, prober, probe, nodes = state[1], state[2], state[3], state[4]
-    end
+    local fine, state = pcall(cmsgpack.unpack, raw or '')
+    if fine and type(state) == 'table' then open, prober, probe, nodes = state[1], state[2], state[3], state[4] end
     local function close()
       open, prober, probe = 0, '', 0
       for _, each in ipairs(nodes) do each[3] = 0 end

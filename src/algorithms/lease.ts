@@ -26,7 +26,7 @@ export const lease: Algorithm<Lease, LeaseClaim> = {
   lua: {
     body: `
     local holder, ttl = p[1], p[2]
-    if raw then
+    if raw and #raw > 8 then
       local ends = struct.unpack('>d', raw)
       if ends > now and string.sub(raw, 9) ~= holder then return 0, nil, 0, ends - now, ends - now end
     end

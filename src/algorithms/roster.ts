@@ -28,7 +28,8 @@ export const roster: Algorithm<Roster, Enrolment, RosterDecision> = {
   },
   lua: {
     body: `
-    local names = raw and cmsgpack.unpack(raw) or {}
+    local fine, names = pcall(cmsgpack.unpack, raw or '')
+    if not fine or type(names) ~= 'table' then names = {} end
     local known = p[1] == ''
     for _, name in ipairs(names) do known = known or name == p[1] end
     if not known then names[#names + 1] = p[1] end

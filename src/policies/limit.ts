@@ -50,6 +50,8 @@ export function openLimit(runtime: Runtime, name: string, rules: readonly LimitR
 export interface Keyed {
   readonly rule: LimitRule;
   readonly key: string;
+  /** Whose quota it is, as errors and events tell it. */
+  readonly whose: string;
 }
 
 /** A verdict together with the limit that it comes from. */

@@ -55,19 +55,19 @@ export class Limiter implements Around {
     const key = only.keymaker === undefined ? '' : callerKey(only.keymaker, call, 'keymaker');
     const verdict = this.#stores.of(call).store.step(key, only.step, only.one);
     if (verdict instanceof Promise)
-      return verdict.then((known) => this.#ruled({ verdict: known, keyed: { rule: only, key } }, call, next, 1));
+      return verdict.then((known) => this.#ruled({ verdict: known, keyed: { rule: only, key, whose: key } }, call, next, 1));
     if (verdict.allowed && verdict.delay === 0) return next(call);
-    return this.#ruled({ verdict, keyed: { rule: only, key } }, call, next, 1);
+    return this.#ruled({ verdict, keyed: { rule: only, key, whose: key } }, call, next, 1);
   }
 
   #general(call: Call, next: Next): Promise<unknown> {
     const cost = this.#cost(call);
     const all = this.#plan.rules.map((rule, i): Keyed => {
       const key = rule.keymaker === undefined ? '' : callerKey(rule.keymaker, call, 'keymaker');
-      if (this.#plan.rules.length === 1) return { rule, key };
+      if (this.#plan.rules.length === 1) return { rule, key, whose: key };
       // Between the braces stands what all of them have in common: in a Redis cluster they then lie in one slot.
       const together = this.#oneKey ? `=${key}` : this.#stores.of(call).name;
-      return { rule, key: `{${together}}${i}:${rule.algorithm}:${this.#oneKey ? '' : key}` };
+      return { rule, key: `{${together}}${i}:${rule.algorithm}:${this.#oneKey ? '' : key}`, whose: key };
     });
     const possible = all.every(({ rule }) => cost <= rule.capacity);
     if (possible && this.#lines.has(lineKey(call, all))) return this.#queue(call, next, all, cost);
@@ -92,8 +92,8 @@ export class Limiter implements Around {
       return this.#queue(call, next, all, cost);
     }
     const retryAfter = verdict.retryAfter / 1000;
-    this.#runtime.events.emit('throttled', call, { key: keyed.key, retryAfter });
-    return rejected(quotaExceeds(call.name, keyed.rule.quota, keyed.rule.duration, verdict.retryAfter, keyed.key));
+    this.#runtime.events.emit('throttled', call, { key: keyed.whose, retryAfter });
+    return rejected(quotaExceeds(call.name, keyed.rule.quota, keyed.rule.duration, verdict.retryAfter, keyed.whose));
   }
 
   /** Waits until the limit admits the call, behind those who wait already. */
@@ -107,11 +107,11 @@ export class Limiter implements Around {
       .then((ruling) => {
         if (!ruling.verdict.allowed) {
           const { quota, duration: span } = ruling.keyed.rule;
-          this.#runtime.events.emit('throttled', call, { key: ruling.keyed.key, retryAfter: ruling.verdict.retryAfter / 1000 });
-          throw quotaExceeds(call.name, quota, span, ruling.verdict.retryAfter, ruling.keyed.key);
+          this.#runtime.events.emit('throttled', call, { key: ruling.keyed.whose, retryAfter: ruling.verdict.retryAfter / 1000 });
+          throw quotaExceeds(call.name, quota, span, ruling.verdict.retryAfter, ruling.keyed.whose);
         }
         const seconds = (this.#runtime.clock.monotonic() - started) / 1000;
-        this.#runtime.events.emit('delayed', call, { key: ruling.keyed.key, seconds });
+        this.#runtime.events.emit('delayed', call, { key: ruling.keyed.whose, seconds });
         return ruling.verdict.delay > 0 ? this.#takeTurn(ruling, call, next, cost, all) : next(call);
       });
   }
@@ -121,7 +121,7 @@ export class Limiter implements Around {
     const key = lineKey(call, all);
     let turns = this.#turns.get(key);
     if (!turns) this.#turns.set(key, (turns = new Turns(this.#runtime.clock, () => this.#turns.delete(key))));
-    this.#runtime.events.emit('delayed', call, { key: keyed.key, seconds: verdict.delay / 1000 });
+    this.#runtime.events.emit('delayed', call, { key: keyed.whose, seconds: verdict.delay / 1000 });
     const giveBack = (): void => {
       for (const { rule, key: spent } of all) {
         const given = this.#stores.of(call).store.step(spent, algorithms[rule.algorithm], quotaOf(rule, -cost));

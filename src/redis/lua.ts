@@ -48,7 +48,7 @@ end
 local p = {}
 for i = 2, #ARGV do p[i - 1] = tonumber(ARGV[i]) or string.sub(ARGV[i], 2) end
 local old = redis.pcall('GET', KEYS[1])
-if type(old) ~= 'string' then old = false end
+if type(old) ~= 'string'${front === undefined ? '' : ` or #old < ${front + 8}`} then old = false end
 local ok, new, life, one, two, three, tail = step(old, now, p)
 if new then
 ${front === undefined ? '' : `if new ~= '' then\n${place(String(front))}\nend`}
@@ -97,12 +97,13 @@ while i <= total do
       first = j
       places[key] = j
     end
-    local old = stored[first]
+    local old, front = stored[first], set.front
+    -- What somebody else left under this key is no state.
+    if front and old and #old < front + 8 then old = false end
     local ok, new, life, one, two, three, tail = set.step(old, now, set)
     answers[a + 1], answers[a + 2], answers[a + 3], answers[a + 4] = ok, one or '', two or '', three or ''
     a = a + 4
     if new then
-      local front = set.front
       if front and new ~= '' then
         ${place('front')}
         local before = lives[first]

@@ -1,30 +1,32 @@
 import assert from 'node:assert/strict';
 import { describe, test, type TestContext } from 'node:test';
 import { FakeClock } from 'premier/testing';
-import { gated, type ProcessOptions, processes } from '../support/processes.js';
+import { gated, type Process, type ProcessOptions, processes } from '../support/processes.js';
 import { redisUrl } from '../support/redisUrl.js';
 
-/** One cached function in two processes, and all ways to drop what it keeps. */
-async function scene(t: TestContext, options: Partial<ProcessOptions> = {}, cache: object = {}) {
-  const clock = new FakeClock();
-  const [a, b] = (await processes(t, 2, { url: await redisUrl(), clock, ...options })).map(({ premier, provider }) => {
-    const load = gated();
-    const cached = premier.cacheResult({ name: 'load', cacheKey: (id: string) => id, tags: (_result: string, id: string) => [`tag ${id}`], ...cache })(
-      function find(_id: string): Promise<string> {
-        return load.run();
-      },
-    );
-    const evict = premier.cacheEvict({ keys: (_result, id: string) => [id] })(async (id: string) => id);
-    const evictTag = premier.cacheEvict({ tags: (_result, id: string) => [`tag ${id}`] })(async (id: string) => id);
-    return { premier, provider, ...load, cached, evict, evictTag };
-  }) as [Side, Side];
-  return { clock, a, b };
+const url = await redisUrl();
+
+/** A process with one cached function, and all ways to drop what it keeps. */
+function sideOf({ premier, provider }: Process, cache: object) {
+  const load = gated();
+  const cached = premier.cacheResult({
+    name: 'load',
+    cacheKey: (id: string) => id,
+    tags: (_result: string, id: string) => [`tag ${id}`],
+    ...cache,
+  })(function find(_id: string): Promise<string> {
+    return load.run();
+  });
+  const evict = premier.cacheEvict({ keys: (_result, id: string) => [id] })(async (id: string) => id);
+  const evictTag = premier.cacheEvict({ tags: (_result, id: string) => [`tag ${id}`] })(async (id: string) => id);
+  return { premier, provider, ...load, cached, evict, evictTag };
 }
-interface Side extends ReturnType<typeof gated<string>> {
-  readonly premier: Awaited<ReturnType<typeof processes>>[number]['premier'];
-  readonly cached: (id: string) => Promise<string>;
-  readonly evict: (id: string) => Promise<string>;
-  readonly evictTag: (id: string) => Promise<string>;
+type Side = ReturnType<typeof sideOf>;
+
+function scene(t: TestContext, options: Partial<ProcessOptions> = {}, cache: object = {}) {
+  const clock = new FakeClock();
+  const [one, other] = processes(t, 2, { url, clock, ...options });
+  return { clock, a: sideOf(one, cache), b: sideOf(other, cache) };
 }
 
 const drops: readonly (readonly [string, (side: Side) => Promise<unknown>])[] = [
@@ -38,13 +40,13 @@ const drops: readonly (readonly [string, (side: Side) => Promise<unknown>])[] = 
 
 for (const [kind, options] of [
   ['redis', {}],
-  ['redis through node-redis', { client: 'node-redis' }],
+  ['redis through node-redis', { client: 'node-redis' as const }],
   ['tiered', { tiered: true }],
 ] as const) {
   describe(`${kind}: what another process drops does not come back`, () => {
     for (const [name, drop] of drops) {
       test(`${name}: a value whose load began before is kept nowhere, and who asks after starts a new load`, async (t) => {
-        const { a, b } = await scene(t, options);
+        const { a, b } = scene(t, options);
         const before = a.cached('x');
         await a.begun(1);
         await drop(b);
@@ -59,7 +61,7 @@ for (const [kind, options] of [
       });
 
       test(`${name}: who asks after the load has ended starts a new one as well`, async (t) => {
-        const { a, b } = await scene(t, options);
+        const { a, b } = scene(t, options);
         const before = a.cached('x');
         await a.begun(1);
         await drop(b);
@@ -73,7 +75,7 @@ for (const [kind, options] of [
       });
 
       test(`${name}: a stale value does not come back by its refresh`, async (t) => {
-        const { a, b, clock } = await scene(t, options, { expireS: 10, staleS: 100, staleIfErrorS: 100 });
+        const { a, b, clock } = scene(t, options, { expireS: 10, staleS: 100, staleIfErrorS: 100 });
         const first = a.cached('x');
         await a.begun(1);
         a.gates[0]?.resolve('first');

@@ -1,0 +1,12 @@
+import { Redis } from 'ioredis5';
+import { Premier } from 'premier';
+import { redis } from 'premier/redis';
+const raw = new Redis(7900); const c5 = new Redis(7900);
+const premier = new Premier({ provider: redis({ client: c5 }), keyspace: 'b' });
+const get = premier.cacheResult({ expireS: 600, name: 'c' })(async (k) => ({ k, a: 1 }));
+const keys = Array.from({ length: 1000 }, (_, i) => 'key' + i);
+for (const k of keys) await get(k);
+let i = 0; const n = 600000; const t0 = performance.now(); const c0 = process.cpuUsage();
+await Promise.all(Array.from({ length: 256 }, async () => { while (i < n) await get(keys[i++ % 1000]); }));
+const c = process.cpuUsage(c0); console.log((n / (performance.now() - t0)).toFixed(1), 'ops/ms', ((c.user + c.system) / n).toFixed(2), 'us');
+process.exit(0);
