@@ -53,6 +53,24 @@ describe('the published package', () => {
     );
   });
 
+  test('premier/redis loads both ways without ioredis, and says so where it is needed', () => {
+    const use = `try { redis({ url: 'redis://localhost:1' }); } catch (error) { console.log(error.code, error.message.includes('npm install ioredis')); }`;
+    assert.equal(node('r.cjs', `const { redis } = require('premier/redis'); ${use}`).stdout, 'PREMIER_OPTIONS true');
+    assert.equal(node('r.mjs', `import { redis } from 'premier/redis'; ${use}`).stdout, 'PREMIER_OPTIONS true');
+  });
+
+  test('both entries hold the same classes, whichever way they are loaded', () => {
+    const { stdout } = node(
+      'same.mjs',
+      `import { createRequire } from 'node:module';
+       import { StoreUnavailableError, tiered } from 'premier';
+       import { tiered as other } from 'premier/redis';
+       const error = new (createRequire(import.meta.url)('premier').StoreUnavailableError)('x');
+       console.log(tiered === other, error instanceof StoreUnavailableError);`,
+    );
+    assert.equal(stdout, 'true true');
+  });
+
   test('nothing else is importable', () => {
     const { status, stderr } = node('deep.mjs', `import 'premier/dist/index.mjs'`);
     assert.equal(status, 1);

@@ -1,6 +1,6 @@
 import type { Clock } from '../core/clock.js';
 import type { Awaitable, Store } from '../core/provider.js';
-import { TagVersions } from './tagVersions.js';
+import type { TagVersions } from './tagVersions.js';
 
 /** A value as the provider keeps it. Instants in milliseconds. */
 export interface Cached {

@@ -93,7 +93,9 @@ export class Limiter implements Around {
     }
     const retryAfter = verdict.retryAfter / 1000;
     this.#runtime.events.emit('throttled', call, { key: keyed.whose, retryAfter });
-    return rejected(quotaExceeds(call.name, keyed.rule.quota, keyed.rule.duration, verdict.retryAfter, keyed.whose));
+    return rejected(
+      quotaExceeds(call.name || (this.#plan.name ?? ''), keyed.rule.quota, keyed.rule.duration, verdict.retryAfter, keyed.whose),
+    );
   }
 
   /** Waits until the limit admits the call, behind those who wait already. */
@@ -108,7 +110,7 @@ export class Limiter implements Around {
         if (!ruling.verdict.allowed) {
           const { quota, duration: span } = ruling.keyed.rule;
           this.#runtime.events.emit('throttled', call, { key: ruling.keyed.whose, retryAfter: ruling.verdict.retryAfter / 1000 });
-          throw quotaExceeds(call.name, quota, span, ruling.verdict.retryAfter, ruling.keyed.whose);
+          throw quotaExceeds(call.name || (this.#plan.name ?? ''), quota, span, ruling.verdict.retryAfter, ruling.keyed.whose);
         }
         const seconds = (this.#runtime.clock.monotonic() - started) / 1000;
         this.#runtime.events.emit('delayed', call, { key: ruling.keyed.whose, seconds });
@@ -122,13 +124,22 @@ export class Limiter implements Around {
     let turns = this.#turns.get(key);
     if (!turns) this.#turns.set(key, (turns = new Turns(this.#runtime.clock, () => this.#turns.delete(key))));
     this.#runtime.events.emit('delayed', call, { key: keyed.whose, seconds: verdict.delay / 1000 });
-    const giveBack = (): void => {
-      for (const { rule, key: spent } of all) {
-        const given = this.#stores.of(call).store.step(spent, algorithms[rule.algorithm], quotaOf(rule, -cost));
-        if (given instanceof Promise) given.catch(() => undefined);
-      }
+    const giveBack = (left: number): void => {
+      for (const { rule, key: spent } of all)
+        void this.#giveBack(this.#stores.of(call).store, rule, spent, cost, left).catch(() => undefined);
     };
     return turns.wait(call, verdict.delay, giveBack).then(() => next(call));
+  }
+
+  /** Gives back what was spent. An instant that another process has queued up behind stays a hole: filled again, it would be taken twice. */
+  async #giveBack(store: Store, rule: LimitRule, key: string, cost: number, left: number): Promise<void> {
+    const algorithm = algorithms[rule.algorithm];
+    if (store.shared && rule.algorithm === 'leaky_bucket') {
+      const { resetAfter } = await store.step(key, algorithm, quotaOf(rule, 0));
+      const last = resetAfter - (cost * rule.duration) / rule.quota;
+      if (last > left + slack) return;
+    }
+    await store.step(key, algorithm, quotaOf(rule, -cost));
   }
 
   #cost(call: Call): number {
@@ -139,5 +150,8 @@ export class Limiter implements Around {
     throw new OptionsError(`${call.name}: what "cost" returns must be a whole number of at least 0 (got ${String(spent)})`);
   }
 }
+
+/** By how many milliseconds the instants of two machines may be apart and still be one. */
+const slack = 5;
 
 const lineKey = (call: Call, all: readonly Keyed[]): string => `${call.name}\n${all.map(({ key }) => key).join('\n')}`;

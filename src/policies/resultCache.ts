@@ -31,6 +31,11 @@ export class ResultCache {
     this.#naming = naming;
     this.runtime = runtime;
     this.#scope = naming.scope ?? runtime.scope;
+    if (naming.scope === 'instance' && runtime.provider.shared) {
+      throw new OptionsError(
+        `cacheResult: scope 'instance' cannot tell the instances of several processes apart; with a shared provider, pass a function of the instance`,
+      );
+    }
     this.#plain = naming.cacheKey === undefined && (this.#scope === undefined || this.#scope === 'class');
     this.#places = new ByName(runtime, 'cacheResult', place, naming.name, (name) => ({
       name,

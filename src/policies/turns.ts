@@ -9,7 +9,7 @@ interface Waiter {
 
 /**
  * The calls of one leaky bucket that wait here for the instant that was reserved for them, in order, with one timer for all. A call
- * that gives up hands its instant to the next one, and so on; the last instant goes back to the bucket.
+ * that gives up hands its instant to the next one, and so on; `giveBack` hears in how many milliseconds the last instant is, which is free.
  */
 export class Turns {
   readonly #clock: Clock;
@@ -23,7 +23,7 @@ export class Turns {
   }
 
   /** Resolves after `delay` milliseconds, or sooner when an earlier call gives up; rejects when `call` is aborted. */
-  wait(call: Call, delay: number, giveBack: () => void): Promise<void> {
+  wait(call: Call, delay: number, giveBack: (left: number) => void): Promise<void> {
     return new Promise((resolve, reject) => {
       const waiter: Waiter = {
         due: this.#clock.monotonic() + delay,
@@ -34,8 +34,10 @@ export class Turns {
       };
       this.#waiting.push(waiter);
       const forget = call.onAbort((reason) => {
+        const last = this.#waiting.at(-1) ?? waiter;
+        const left = last.due - this.#clock.monotonic();
         this.#leave(waiter);
-        giveBack();
+        giveBack(left);
         reject(reason);
       });
       if (this.#waiting[0] === waiter) this.#arm();

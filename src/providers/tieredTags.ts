@@ -37,7 +37,7 @@ export class TieredTags implements Tags {
     const memory = this.#known;
     const fetched = await this.#remote.numbers(missing);
     // What was forgotten meanwhile may have been bumped unheard.
-    if (memory === this.#known && this.#hearing()) missing.forEach((tag, i) => this.learn([tag], fetched[i] as number));
+    if (memory === this.#known && this.#hearing()) missing.forEach((tag, i) => this.learn([tag], fetched[i]));
     return tags.map((_, i) => known[i] ?? (fetched[missing.indexOf(tags[i] as string)] as number));
   }
 

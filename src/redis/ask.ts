@@ -1,5 +1,6 @@
 import type { LuaReply, LuaStep } from '../core/provider.js';
-import type { Asked, AnyStep } from './harness.js';
+import type { Asked } from './harness.js';
+import type { AnyStep } from './lua.js';
 
 /** One step that somebody waits for. */
 export class Ask<P, D> implements Asked {
@@ -21,7 +22,7 @@ export class Ask<P, D> implements Asked {
     reject: (error: unknown) => void,
   ) {
     this.key = key;
-    this.step = step as unknown as AnyStep;
+    this.step = step;
     this.args = args;
     this.joined = joined;
     this.params = params;

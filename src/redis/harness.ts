@@ -1,9 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { LuaReply, LuaStep } from '../core/provider.js';
-import { batchSource, singleSource } from './lua.js';
-
-/** A step as the harness knows it: what is asked is its business. */
-export type AnyStep = LuaStep<never, unknown>;
+import type { LuaReply } from '../core/provider.js';
+import { type AnyStep, batchSource, singleSource } from './lua.js';
 
 /** What one key is asked. Equal `args` objects travel once. */
 export interface Asked {

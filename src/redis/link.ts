@@ -4,7 +4,7 @@ import { StoreUnavailableError } from '../core/errors.js';
 import type { LuaStep, StoreChange } from '../core/provider.js';
 import { Ask } from './ask.js';
 import { type AnyAsk, Batch, runScript } from './batch.js';
-import { type Asked, type AnyStep, Harness } from './harness.js';
+import { type Asked, Harness } from './harness.js';
 import { Health, unavailable } from './health.js';
 import { Owed } from './owed.js';
 import type { Wire } from './wire.js';
@@ -50,6 +50,11 @@ export class Link {
     return this.#servers.size === 0 || this.#health(this.wire.shardOf(key)).up;
   }
 
+  /** Whether every server can be reached. */
+  get healthy(): boolean {
+    return [...this.#servers.values()].every(({ up }) => up);
+  }
+
   /** What is stored under a key, as `decode` reads it: a text, or `null`. It must not throw. */
   read<T>(key: string, decode: (text: unknown) => T): Promise<T> {
     return this.#of(key).read(key, decode);
@@ -89,7 +94,7 @@ export class Link {
 
   /** One step now, by itself, whatever is known of the server. */
   async now<P, D>(key: string, step: LuaStep<P, D>, params: P): Promise<D> {
-    const asked: Asked = { key, step: step as unknown as AnyStep, args: step.args(params), joined: false };
+    const asked: Asked = { key, step, args: step.args(params), joined: false };
     const run = this.#harness.run([asked], this.told ? this.clock.now() : undefined);
     const replies = await this.#health(this.wire.shardOf(key)).attempt(() => runScript(this.wire, key, run));
     return step.decision(Harness.reply(replies as readonly unknown[], 0), params);
@@ -99,10 +104,13 @@ export class Link {
   async clear(prefix: string): Promise<void> {
     const pattern = (this.wire.keyPrefix + prefix).replaceAll(/[*?[\]\\^-]/g, '\\$&') + '*';
     await Promise.all(
-      this.wire.servers().map(async ({ send }) => {
+      this.wire.servers().map(async (server) => {
         let cursor = '0';
         do {
-          const [next, keys] = (await this.#attempt(() => send(['SCAN', cursor, 'MATCH', pattern, 'COUNT', '1000']))) as [string, string[]];
+          const [next, keys] = (await this.#attempt(() => server.send(['SCAN', cursor, 'MATCH', pattern, 'COUNT', '1000']))) as [
+            string | number,
+            string[],
+          ];
           cursor = String(next);
           await Promise.all(
             this.#together(keys).map(([first, ...others]) => this.#attempt(() => this.wire.send(first, ['UNLINK', first, ...others]))),

@@ -1,4 +1,7 @@
-import type { AnyStep } from './harness.js';
+import type { LuaStep } from '../core/provider.js';
+
+/** A step as the harness knows it: what is asked is its business. */
+export type AnyStep = LuaStep<never, unknown>;
 
 /** A key outlives its state by so many milliseconds: what a step decides must never hang on the instant at which Redis expires it. */
 const margin = 50;

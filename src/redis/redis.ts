@@ -10,7 +10,8 @@ import { Link } from './link.js';
 import { Refusals } from './refusals.js';
 import { type Common, RedisStore } from './store.js';
 import { RedisTags } from './tags.js';
-import { type RedisClient, wireOf } from './wire.js';
+import type { RedisClient } from './wire.js';
+import { wireOf } from './wireOf.js';
 
 /** Options of `redis()`. */
 export interface RedisOptions {
@@ -79,7 +80,7 @@ export class RedisProvider extends RedisStore implements Provider {
     };
     common.link.watch(({ up }) => {
       // What was decided in this process alone is over.
-      if (up && typeof common.instead === 'object') void common.instead.clear('');
+      if (up && typeof common.instead === 'object' && common.link.healthy) void common.instead.clear('');
     });
   }
 

@@ -1,7 +1,4 @@
-import { OptionsError } from '../core/errors.js';
 import type { Hearing, Subscription } from '../core/provider.js';
-import { ioredisWire } from './ioredis.js';
-import { nodeRedisWire } from './nodeRedis.js';
 
 /** One server that keys can be scanned on. */
 export interface ServerWire {
@@ -27,12 +24,3 @@ export interface Wire {
 
 /** A client of ioredis (5 or 6: plain, Cluster or Sentinel) or of node-redis (plain, cluster or sentinel), by what it can do. */
 export type RedisClient = object;
-
-/** Wraps a client. Throws `OptionsError` for what is none. */
-export function wireOf(client: RedisClient): Wire {
-  const wire = ioredisWire(client) ?? nodeRedisWire(client);
-  if (wire) return wire;
-  throw new OptionsError(
-    'redis: option "client" must be a client of ioredis or node-redis (got an object with neither "call" nor "sendCommand")',
-  );
-}

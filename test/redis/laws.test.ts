@@ -49,7 +49,10 @@ async function sameInOneTick<P>(seed: number, algorithm: Algorithm<object, P>, p
   for (let tick = 0; tick < 12; tick++) {
     await clock.advance(`${Math.floor(random() ** 4 * 120_000)}ms`);
     if (random() < 0.1) clock.step(-Math.floor(random() * 60_000));
-    const steps = Array.from({ length: 1 + Math.floor(random() * 20) }, () => ({ key: `${algorithm.name}:${seed}:${Math.floor(random() * 3)}`, params: params() }));
+    const steps = Array.from({ length: 1 + Math.floor(random() * 20) }, () => ({
+      key: `${algorithm.name}:${seed}:${Math.floor(random() * 3)}`,
+      params: params(),
+    }));
     const decisions = await Promise.all(steps.map((step) => provider.step(step.key, algorithm, step.params)));
     for (const [i, step] of steps.entries()) {
       const state = states.get(step.key) ?? algorithm.create(step.params);
@@ -87,7 +90,10 @@ describe('steps of one tick decide as the pure step does, one after the other', 
   test('lease: random holders and spans', async () => {
     const random = randomOf(3);
     for (let seed = 1; seed <= 20; seed++) {
-      await sameInOneTick(seed, erased(lease), () => ({ holder: pick(random, ['a', 'b', '1e3']), ttl: pick(random, [0, 50, 3000, 60_000]) }));
+      await sameInOneTick(seed, erased(lease), () => ({
+        holder: pick(random, ['a', 'b', '1e3']),
+        ttl: pick(random, [0, 50, 3000, 60_000]),
+      }));
     }
   });
 
@@ -104,7 +110,8 @@ describe('steps of one tick decide as the pure step does, one after the other', 
 
   test('roster: random names', async () => {
     const random = randomOf(5);
-    for (let seed = 1; seed <= 5; seed++) await sameInOneTick(seed, erased(roster), () => ({ name: pick(random, ['', 'a', 'é:%', '[]', 'x"y']) }));
+    for (let seed = 1; seed <= 5; seed++)
+      await sameInOneTick(seed, erased(roster), () => ({ name: pick(random, ['', 'a', 'é:%', '[]', 'x"y']) }));
   });
 });
 
@@ -133,7 +140,8 @@ describe('several limits', () => {
           }));
         });
         const decided = await Promise.all(calls.map((steps) => remote.stepAll(steps)));
-        for (const [i, steps] of calls.entries()) assert.deepEqual(decided[i], await local.stepAll(steps), `seed ${seed}, tick ${tick}, call ${i}`);
+        for (const [i, steps] of calls.entries())
+          assert.deepEqual(decided[i], await local.stepAll(steps), `seed ${seed}, tick ${tick}, call ${i}`);
       }
     }
   });

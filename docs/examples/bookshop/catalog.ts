@@ -19,7 +19,7 @@ export function makeCatalog({ premier, supplierUrl }: { premier: Premier; suppli
   class Catalog {
     /** The book, or `undefined` when the supplier has none with that ISBN. The first policy is the outermost. */
     @premier.cacheResult({ expireS: 30 })
-    @premier.circuitBreaker({ failureThreshold: 2, recoveryTimeout: 5 })
+    @premier.circuitBreaker({ failureThreshold: 2, recoveryTimeout: 5, shared: true })
     @premier.retry({ maxAttempts: 3, wait: [0.1, 0.2] })
     @premier.timeout(0.5)
     async find(isbn: string): Promise<Book | undefined> {

@@ -29,6 +29,10 @@ function describe(event: PremierEvent): readonly [what: string, more: string] {
       return ['circuit closed', ''];
     case 'circuitRejected':
       return ['circuit refused', `next probe in ${event.retryAfter.toFixed(1)} s`];
+    case 'storeDown':
+      return ['store down', messageOf(event.error)];
+    case 'storeUp':
+      return ['store up', `after ${event.seconds.toFixed(1)} s`];
     default:
       return [event.type, ''];
   }

@@ -1,12 +1,16 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { Premier } from 'premier';
+import { memory, Premier, tiered } from 'premier';
+import { redis } from 'premier/redis';
 import { makeBookshop } from './app.js';
 import { line } from './log.js';
 import { cellarIsbn, makeSupplier } from './supplier.js';
 
-const premier = new Premier();
+// With Redis, shops on several ports or hosts share their books, limits and circuits. Books that were read lately stay in memory too.
+const redisUrl = process.env['REDIS_URL'];
+const provider = redisUrl ? tiered({ local: memory(), remote: redis({ url: redisUrl }) }) : memory();
+const premier = new Premier({ keyspace: 'bookshop', provider });
 premier.on('*', (event) => console.log(line(event)));
 
 const supplier = makeSupplier();
@@ -46,7 +50,8 @@ async function listen(server: Server, port: number, host?: string): Promise<numb
 function whatToTry(url: string): string {
   const isbn = '9780141439518';
   const withStatus = `curl -s -w ' %{http_code}\\n'`;
-  return `The bookshop listens on ${url}. Three things to try in another terminal:
+  const state = redisUrl ? 'shares its state through Redis' : 'keeps its state in memory (REDIS_URL is not set)';
+  return `The bookshop listens on ${url} and ${state}. Three things to try in another terminal:
 
 # A book twice: a miss, then a hit
 for n in 1 2; do ${withStatus} ${url}/books/${isbn}; done
