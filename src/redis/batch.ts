@@ -35,6 +35,8 @@ export class Batch {
   readonly #health: () => Health;
   readonly #now: (() => number) | undefined;
   #tick: Tick | undefined;
+  /** What the next tick waits for. */
+  #next: Promise<void> | undefined;
 
   constructor(wire: Wire, harness: Harness, health: () => Health, now: (() => number) | undefined) {
     this.#wire = wire;
@@ -45,8 +47,8 @@ export class Batch {
 
   /** The text under a key, or `null`, as `decode` reads it. */
   read<T>(key: string, decode: (text: unknown) => T): Promise<T> {
-    // Who reads after a step of the same tick sees what it wrote.
-    if (this.#tick?.stepped.has(key)) this.#flush();
+    // Who reads after a step of the same tick sees what it wrote, also where its script has to be sent once more.
+    if (this.#tick?.stepped.has(key)) this.#next = this.#flush();
     const tick = this.#open();
     let place = tick.places.get(key);
     if (place === undefined) {
@@ -55,7 +57,7 @@ export class Batch {
     }
     const at = place;
     const read = new Promise<T>((resolve, failed) => tick.readers.push({ place: at, heard: (text) => resolve(decode(text)), failed }));
-    if (tick.readers.length >= mostKeys) this.#flush();
+    if (tick.readers.length >= mostKeys) void this.#flush();
     return read;
   }
 
@@ -64,29 +66,36 @@ export class Batch {
     const tick = this.#open();
     if (readable) tick.stepped.add(ask.key);
     tick.asks.push(ask);
-    if (tick.asks.length >= mostKeys) this.#flush();
+    if (tick.asks.length >= mostKeys) void this.#flush();
   }
 
   /** Makes room for so many steps that must not be torn apart. */
   reserve(steps: number): void {
-    if ((this.#tick?.asks.length ?? 0) + steps > mostKeys) this.#flush();
+    if ((this.#tick?.asks.length ?? 0) + steps > mostKeys) void this.#flush();
   }
 
   #open(): Tick {
     if (this.#tick) return this.#tick;
     const tick = (this.#tick = new Tick());
     process.nextTick(() => {
-      if (this.#tick === tick) this.#flush();
+      if (this.#tick === tick) void this.#flush();
     });
     return tick;
   }
 
-  #flush(): void {
+  /** Sends what was asked. Resolves when the steps are answered. */
+  #flush(): Promise<void> | undefined {
     const tick = this.#tick;
+    const first = this.#next;
     this.#tick = undefined;
-    if (!tick) return;
+    this.#next = undefined;
+    if (!tick) return undefined;
+    return first ? first.then(() => this.#send(tick)) : this.#send(tick);
+  }
+
+  #send(tick: Tick): Promise<void> | undefined {
     if (tick.keys.length > 0) this.#sendReads(tick);
-    if (tick.asks.length > 0) this.#sendSteps(tick);
+    return tick.asks.length > 0 ? this.#sendSteps(tick) : undefined;
   }
 
   #sendReads({ keys, readers }: Tick): void {
@@ -101,10 +110,10 @@ export class Batch {
       );
   }
 
-  #sendSteps({ asks }: Tick): void {
+  #sendSteps({ asks }: Tick): Promise<void> {
     const first = (asks[0] as AnyAsk).key;
     const run = this.#harness.run(asks, this.#now?.());
-    this.#health()
+    return this.#health()
       .guard(first, () => runScript(this.#wire, first, run))
       .then(
         (replies) => {

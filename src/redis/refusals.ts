@@ -18,6 +18,8 @@ const longest = 1000;
  */
 export class Refusals {
   readonly #known = new LRUCache<string, Refusal>({ max: 100_000 });
+  /** How often something was given back: what was asked before that need no longer hold. */
+  era = 0;
 
   get none(): boolean {
     return this.#known.size === 0;
@@ -28,7 +30,7 @@ export class Refusals {
     const known = this.#known.get(key);
     if (known === undefined) return undefined;
     const { params, until, asked, verdict } = known;
-    if (now >= until || quota !== params.quota || duration !== params.duration || capacity !== params.capacity) {
+    if (now >= until || now < asked || quota !== params.quota || duration !== params.duration || capacity !== params.capacity) {
       this.#known.delete(key);
       return undefined;
     }
@@ -38,17 +40,19 @@ export class Refusals {
     return { ...verdict, retryAfter: verdict.retryAfter - passed, resetAfter: Math.max(0, verdict.resetAfter - passed) };
   }
 
-  /** The store refused what was asked at an instant. */
-  add(key: string, params: Quota, verdict: Verdict, asked: number): void {
-    if (verdict.retryAfter === Infinity || params.cost <= 0) return;
+  /** The store refused what was asked at an instant of an era. */
+  add(key: string, params: Quota, verdict: Verdict, asked: number, era: number): void {
+    if (era !== this.era || verdict.retryAfter === Infinity || params.cost <= 0) return;
     this.#known.set(key, { params, until: asked + Math.min(longest, verdict.retryAfter), asked, verdict });
   }
 
   delete(key: string): void {
+    this.era++;
     this.#known.delete(key);
   }
 
   clear(): void {
+    this.era++;
     this.#known.clear();
   }
 }

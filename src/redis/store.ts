@@ -153,6 +153,7 @@ class StepAsk<S extends object, P, D extends { readonly resetAfter: number }> ex
   readonly #common: Common;
   readonly #algorithm: Algorithm<S, P, D>;
   readonly #now: number;
+  readonly #era: number;
 
   constructor(
     common: Common,
@@ -169,6 +170,7 @@ class StepAsk<S extends object, P, D extends { readonly resetAfter: number }> ex
     this.#common = common;
     this.#algorithm = algorithm;
     this.#now = now;
+    this.#era = common.refusals?.era ?? 0;
   }
 
   override failed(error: unknown): void {
@@ -183,7 +185,7 @@ class StepAsk<S extends object, P, D extends { readonly resetAfter: number }> ex
     const decision = super.decide(reply);
     const { refusals } = this.#common;
     if (refusals && reply[0] !== 1 && this.#algorithm.unasked) {
-      refusals.add(this.key, this.params as Quota, decision as unknown as Verdict, this.#now);
+      refusals.add(this.key, this.params as Quota, decision as unknown as Verdict, this.#now, this.#era);
     }
     return decision;
   }

@@ -4,6 +4,8 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { stores } from './memory.mjs';
 import { operations } from './operations/index.mjs';
+import { redisOperations } from './redis/operations.mjs';
+import { judgeOnRedis, redisTable, spaceTable } from './redis/report.mjs';
 import { judge, memoryTable, operationTable, summary } from './report.mjs';
 
 const words = process.argv.slice(2).filter((word) => !word.startsWith('--'));
@@ -25,7 +27,7 @@ function run(script, ...args) {
 const tell = (text) => {
   if (!json) console.log(text);
 };
-const results = { node: process.version, operations: [], memory: [], failures: [] };
+const results = { node: process.version, operations: [], memory: [], redis: [], failures: [] };
 
 tell(
   `Node ${process.version}, ${availableParallelism()} cores. Median of interleaved rounds; CPU time of one process for each operation.\n`,
@@ -49,6 +51,22 @@ for (const [name, { title, atMost }] of Object.entries(stores)) {
   else results.memory.push({ name, title, bytes, atMost, met: atMost === undefined || bytes.at(-1) <= atMost });
 }
 if (results.memory.length > 0) tell(memoryTable(results.memory));
+for (const { name, title, goals } of redisOperations.filter((operation) => wanted(operation.name))) {
+  const guard = await run('redis/child.mjs', 'guard', name);
+  const { rows, error } = guard.error ? guard : await run('redis/child.mjs', 'measure', name);
+  if (error) {
+    results.failures.push(error);
+    continue;
+  }
+  const result = { name, title, rows, verdicts: judgeOnRedis(goals, rows) };
+  results.redis.push(result);
+  tell(redisTable(result));
+}
+if (wanted('redis-space')) {
+  const { rows, error } = await run('redis/child.mjs', 'space');
+  if (error) results.failures.push(error);
+  else tell(spaceTable((results.space = rows)));
+}
 tell(summary(results));
 if (json) console.log(JSON.stringify(results, undefined, 2));
 process.exitCode = results.failures.length > 0 ? 1 : 0;

@@ -1,3 +1,5 @@
+import { goalOnRedis } from './redis/report.mjs';
+
 /** What became of an operation's goals. */
 export function judge(goals, rows) {
   return goals.map((goal) => {
@@ -51,7 +53,7 @@ export function memoryTable(memory) {
   return `bytes per key, the key's own text included [memory]\n${table(['', '10k', '100k', '1M', 'goal'], lines)}\n`;
 }
 
-export function summary({ operations, memory, failures }) {
+export function summary({ operations, memory, redis, failures }) {
   const missed = [
     ...operations.flatMap(({ name, verdicts }) =>
       verdicts.filter(({ met }) => !met).map((goal) => `${name}: ${found(goal)}, goal ${goalText(goal)}`),
@@ -59,8 +61,11 @@ export function summary({ operations, memory, failures }) {
     ...memory
       .filter(({ met }) => !met)
       .map(({ title, bytes, atMost }) => `memory: ${title}: ${bytes.at(-1).toFixed(0)} bytes, goal <= ${atMost}`),
+    ...redis.flatMap(({ name, verdicts }) =>
+      verdicts.filter(({ met }) => !met).map((verdict) => `${name}: ${verdict.of}: ${goalOnRedis(verdict)}`),
+    ),
   ];
-  const goals = operations.flatMap(({ verdicts }) => verdicts).length + memory.filter(({ atMost }) => atMost !== undefined).length;
+  const goals = [...operations, ...redis].flatMap(({ verdicts }) => verdicts).length + memory.filter(({ atMost }) => atMost !== undefined).length;
   const lines = [`${goals - missed.length} of ${goals} goals met`, ...missed.map((one) => `  MISSED ${one}`)];
   if (failures.length > 0) lines.push(`${failures.length} candidates do not work:`, ...failures.map((failure) => `  ${failure}`));
   return lines.join('\n');
