@@ -199,9 +199,17 @@ export class TimeoutError extends PremierError {
 }
 branded(TimeoutError);
 
-/** The provider did not answer. Never looks like a limit. */
+/** The provider did not answer, or refused to. Never looks like a limit. */
 export class StoreUnavailableError extends PremierError {
   static override readonly code: PremierErrorCode = 'PREMIER_STORE_UNAVAILABLE';
+
+  /** Whether the store is out of order, which `storeDown` told; otherwise it refused this one request, for want of rights, say. */
+  readonly down: boolean;
+
+  constructor(message: string, { down = true, ...options }: ErrorOptions & { readonly down?: boolean } = {}) {
+    super(message, options);
+    this.down = down;
+  }
 
   override get name(): string {
     return 'StoreUnavailableError';

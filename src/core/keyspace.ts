@@ -8,10 +8,16 @@ export type Kind = 'cacheResult' | 'throttle' | 'circuit' | 'tags' | 'lock';
 
 /** The prefix of everything of one kind in a keyspace; with a name, of what one function or limiter keeps. */
 export function prefixOf(keyspace: string, kind: Kind, name?: string): string {
-  return name === undefined ? `${keyspace}:${kind}:` : `${keyspace}:${kind}:${escapePart(name)}:`;
+  const space = whole(keyspace);
+  return name === undefined ? `${space}:${kind}:` : `${space}:${kind}:${escapePart(name)}:`;
 }
 
 /** A name in which no separator is left. */
 export function escapePart(part: string): string {
-  return part.replaceAll('%', '%25').replaceAll(':', '%3A');
+  return whole(part.replaceAll('%', '%25').replaceAll(':', '%3A'));
+}
+
+/** A text without empty braces: in a Redis cluster they would say that no other braces of the key count. */
+function whole(text: string): string {
+  return text.replaceAll('{}', '{%7D');
 }

@@ -66,8 +66,8 @@ export class Limiter implements Around {
       const key = rule.keymaker === undefined ? '' : callerKey(rule.keymaker, call, 'keymaker');
       if (this.#plan.rules.length === 1) return { rule, key, whose: key };
       // Between the braces stands what all of them have in common: in a Redis cluster they then lie in one slot.
-      const together = this.#oneKey ? `=${key}` : this.#stores.of(call).name;
-      return { rule, key: `{${together}}${i}:${rule.algorithm}:${this.#oneKey ? '' : key}`, whose: key };
+      const together = this.#oneKey ? key : this.#stores.of(call).name;
+      return { rule, key: `{=${together}}${i}:${rule.algorithm}:${this.#oneKey ? '' : key}`, whose: key };
     });
     const possible = all.every(({ rule }) => cost <= rule.capacity);
     if (possible && this.#lines.has(lineKey(call, all))) return this.#queue(call, next, all, cost);

@@ -182,7 +182,7 @@ function pack({ value, freshUntil, took, since, tags }: Cached): Packed {
 
 /** That the store is down was told when it went down. */
 function tell(error: unknown, failed: (error: unknown) => void): void {
-  if (!(error instanceof StoreUnavailableError)) failed(error);
+  if (!(error instanceof StoreUnavailableError && error.down)) failed(error);
 }
 
 /** A lease on the right to load a key, prolonged for as long as it is held. */

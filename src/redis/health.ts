@@ -6,16 +6,21 @@ export interface HealthRules {
   /** The server, as it is named to listeners. */
   readonly store: string;
   readonly deadline: number;
-  /** Looks whether a key can be written again, without writing. */
-  readonly probe: (key: string) => Promise<unknown>;
   /** Does what could not be done meanwhile. The server only counts as up when that worked. */
   readonly heal: () => Promise<void>;
+  /** The server has not answered a probe for long: the client is to look whether another took its place. */
+  readonly lost: () => void;
   readonly changed: (change: StoreChange) => void;
 }
 
 /** How long to wait between two probes: the first one comes soon, as most failures are short. */
 const firstProbe = 50;
 const lastProbe = 1000;
+/** A connection on which nothing is answered for so long is given up. */
+const silence = 2000;
+
+/** Looks whether a server works again. */
+export type Probe = () => Promise<unknown>;
 
 /**
  * Whether one server can be reached. No operation waits longer than the deadline, whatever the client's own settings; once one failed, the
@@ -36,11 +41,11 @@ export class Health {
     return this.#downSince === undefined;
   }
 
-  /** Runs an operation under the deadline. Rejects with `StoreUnavailableError` when it fails, or did so lately. */
-  guard(key: string, operation: () => Promise<unknown>): Promise<unknown> {
+  /** Runs an operation under the deadline. Rejects with `StoreUnavailableError` when it fails, or did so lately; then `probe` looks when that is over. */
+  guard(operation: () => Promise<unknown>, probe: Probe): Promise<unknown> {
     if (this.#downSince !== undefined) return Promise.reject(this.unavailable());
     return this.attempt(operation).catch((error: unknown) => {
-      if (isOutage(error)) this.#fell(key, error);
+      if (isOutage(error)) this.#fell(error, probe);
       throw unavailable(this.#rules.store, error);
     });
   }
@@ -76,33 +81,37 @@ export class Health {
     clearTimeout(this.#timer);
   }
 
-  #fell(key: string, error: unknown): void {
+  #fell(error: unknown, probe: Probe): void {
     if (this.#downSince !== undefined || this.#closed) return;
     this.#downSince = performance.now();
     this.#error = error;
     this.#rules.changed({ up: false, store: this.#rules.store, error });
-    this.#probeAfter(key, firstProbe);
+    this.#probeAfter(firstProbe, probe);
   }
 
-  #probeAfter(key: string, wait: number): void {
+  #probeAfter(wait: number, probe: Probe): void {
     if (this.#closed) return;
-    this.#timer = setTimeout(() => void this.#probe(key, Math.min(lastProbe, wait * 2)), wait);
+    this.#timer = setTimeout(() => void this.#probe(Math.min(lastProbe, wait * 2), probe), wait);
     this.#timer.unref();
   }
 
-  async #probe(key: string, next: number): Promise<void> {
-    const { deadline, probe, heal, store, changed } = this.#rules;
+  async #probe(next: number, probe: Probe): Promise<void> {
+    const { deadline, heal, store, changed, lost } = this.#rules;
     const asked = performance.now();
+    const patience = setInterval(lost, silence);
+    patience.unref();
     try {
       // It is waited for as long as it takes: so that no more than one command queues up in the client.
-      await probe(key).catch((error: unknown) => {
+      await probe().catch((error: unknown) => {
         if (isOutage(error)) throw error;
       });
-      if (performance.now() - asked > deadline) return this.#probeAfter(key, firstProbe);
+      if (performance.now() - asked > deadline) return this.#probeAfter(firstProbe, probe);
       await heal();
     } catch (error) {
       this.#error = error;
-      return this.#probeAfter(key, next);
+      return this.#probeAfter(next, probe);
+    } finally {
+      clearInterval(patience);
     }
     if (this.#closed) return;
     const seconds = (performance.now() - (this.#downSince ?? asked)) / 1000;
@@ -115,7 +124,9 @@ export class Health {
 /** What a failure of the store looks like to everybody else. */
 export function unavailable(store: string, cause: unknown): StoreUnavailableError {
   if (cause instanceof StoreUnavailableError) return cause;
-  return new StoreUnavailableError(`${store} cannot be reached: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  const why = cause instanceof Error ? cause.message : String(cause);
+  if (isOutage(cause)) return new StoreUnavailableError(`${store} cannot be reached: ${why}`, { cause });
+  return new StoreUnavailableError(`${store} refused: ${why}`, { cause, down: false });
 }
 
 /** What a server says that cannot serve now, on its own or (before Redis 7) inside the error of a script. */

@@ -1,5 +1,7 @@
 /** What is still to be done, and what can be cleared in its place. */
-interface Debt {
+export interface Debt {
+  /** The server that it is owed to, as it is known now; none for what concerns all of them. */
+  readonly server: () => string | undefined;
   /** Where; a message to others has no prefix, and is sent when all else is done. */
   readonly prefix: string | undefined;
   readonly action: () => Promise<unknown>;
@@ -7,35 +9,62 @@ interface Debt {
 
 /** More than this, and a server that was away would be asked for minutes. */
 const most = 10_000;
+/** How many are paid at a time, and how often to try what no server's return brought about, in milliseconds. */
+const some = 200;
+const again = 1000;
 
-/** What a server that could not be reached is still to do: invalidations, which must not get lost. */
+/** What servers that could not be reached are still to do: invalidations, which must not get lost. */
 export class Owed {
-  readonly #clear: (prefix: string) => Promise<void>;
+  readonly #clear: (prefix: string) => Debt;
+  readonly #up: (server: string) => boolean;
   #debts = new Map<string, Debt>();
+  #timer: ReturnType<typeof setInterval> | undefined;
 
-  constructor(clear: (prefix: string) => Promise<void>) {
+  constructor(clear: (prefix: string) => Debt, up: (server: string) => boolean) {
     this.#clear = clear;
+    this.#up = up;
   }
 
-  /** Remembers an action on keys below a prefix; one of an equal id takes the place of the earlier. Where there are too many, the prefixes are cleared instead. */
+  /** Remembers a debt; one of an equal id takes the place of the earlier. Where there are too many, their prefixes are cleared instead. */
   add(id: string, debt: Debt): void {
     this.#debts.delete(id);
     this.#debts.set(id, debt);
+    this.#timer ??= setInterval(() => void this.#retry(), again).unref();
     if (this.#debts.size <= most) return;
     const prefixes = new Set<string>();
     for (const { prefix } of this.#debts.values()) if (prefix !== undefined) prefixes.add(prefix);
     const messages = [...this.#debts].filter(([, { prefix }]) => prefix === undefined);
-    const cleared = [...prefixes].map((prefix): [string, Debt] => [`clear ${prefix}`, { prefix, action: () => this.#clear(prefix) }]);
+    const cleared = [...prefixes].map((prefix): [string, Debt] => [`clear ${prefix}`, this.#clear(prefix)]);
     this.#debts = new Map([...cleared, ...messages.slice(-most / 2)]);
   }
 
-  /** Does it all. What fails stays owed, and rejects. */
-  async settle(): Promise<void> {
-    while (this.#debts.size > 0) {
-      const changes = [...this.#debts].filter(([, { prefix }]) => prefix !== undefined);
-      const some = (changes.length > 0 ? changes : [...this.#debts]).slice(0, 200);
+  /** Pays what is owed to a server. Rejects when that fails: it stays owed. */
+  async settle(server: string): Promise<void> {
+    await this.#pay((whose) => whose === server);
+    // What concerns all of them must not keep this one waiting.
+    await this.#pay((whose) => whose === undefined).catch(() => undefined);
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+
+  /** Slots move: a debt may be due to a server that was never away. */
+  async #retry(): Promise<void> {
+    await this.#pay((whose) => whose === undefined || this.#up(whose)).catch(() => undefined);
+    if (this.#debts.size > 0) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  async #pay(due: (server: string | undefined) => boolean): Promise<void> {
+    for (;;) {
+      const mine = [...this.#debts].filter(([, { server }]) => due(server()));
+      const changes = mine.filter(([, { prefix }]) => prefix !== undefined);
+      const now = (changes.length > 0 ? changes : mine).slice(0, some);
+      if (now.length === 0) return;
       await Promise.all(
-        some.map(async ([id, debt]) => {
+        now.map(async ([id, debt]) => {
           await debt.action();
           if (this.#debts.get(id) === debt) this.#debts.delete(id);
         }),

@@ -13,8 +13,8 @@ interface Refusal {
 const longest = 1000;
 
 /**
- * Keys that the store has just refused. It would refuse the same cost until `retryAfter` has passed since it was asked:
- * until then nobody need ask it. Instants are taken before it is asked, so that this never refuses for longer than the store would.
+ * Keys that the store has just refused. A cost of 1 it would refuse until `retryAfter` has passed since it was asked:
+ * until then nobody need ask it. (While a higher cost has to wait, a lower one may come between.) Instants are taken before it is asked, so that this never refuses for longer than the store would.
  */
 export class Refusals {
   readonly #known = new LRUCache<string, Refusal>({ max: 100_000 });
@@ -34,15 +34,14 @@ export class Refusals {
       this.#known.delete(key);
       return undefined;
     }
-    // Another cost has another wait, which only the store knows.
-    if (cost !== params.cost) return undefined;
+    if (cost !== 1) return undefined;
     const passed = now - asked;
     return { ...verdict, retryAfter: verdict.retryAfter - passed, resetAfter: Math.max(0, verdict.resetAfter - passed) };
   }
 
   /** The store refused what was asked at an instant of an era. */
   add(key: string, params: Quota, verdict: Verdict, asked: number, era: number): void {
-    if (era !== this.era || verdict.retryAfter === Infinity || params.cost <= 0) return;
+    if (era !== this.era || verdict.retryAfter === Infinity || params.cost !== 1) return;
     this.#known.set(key, { params, until: asked + Math.min(longest, verdict.retryAfter), asked, verdict });
   }
 

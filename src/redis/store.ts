@@ -1,5 +1,5 @@
 import type { Quota } from '../algorithms/index.js';
-import { OptionsError } from '../core/errors.js';
+import { OptionsError, StoreUnavailableError } from '../core/errors.js';
 import type { Algorithm, Awaitable, LuaReply, LuaStep, Provider, Seen, SharedValues, Step, Store, Verdict } from '../core/provider.js';
 import type { Codec } from './codec.js';
 import { Ask } from './ask.js';
@@ -95,7 +95,7 @@ export class RedisStore implements Store {
     const [first] = whole;
     if (!first) return [];
     const fallBack = (error: unknown): Awaitable<readonly Verdict[]> => {
-      if (instead === 'closed') throw error;
+      if (instead === 'closed' || isRefusal(error)) throw error;
       return instead === 'open' ? whole.map(({ algorithm, params }) => unasked(algorithm, params as never)) : instead.stepAll(whole);
     };
     if (instead !== 'closed' && !link.up(first.key)) return fallBack(undefined);
@@ -204,8 +204,13 @@ function otherwise<S extends object, P, D extends { readonly resetAfter: number 
   params: P,
   error: unknown,
 ): D {
-  if (!algorithm.unasked || instead === 'closed') throw error;
+  if (!algorithm.unasked || instead === 'closed' || isRefusal(error)) throw error;
   return instead === 'open' ? algorithm.unasked(params) : (instead.step(key, algorithm, params) as D);
+}
+
+/** Whether Redis is well, but will not do what was asked: nobody decides in its place, or it would go unnoticed. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof StoreUnavailableError && !error.down;
 }
 
 function unasked(algorithm: Algorithm<object, never>, params: never): Verdict {

@@ -53,12 +53,13 @@ for (const [name, { title, atMost }] of Object.entries(stores)) {
 if (results.memory.length > 0) tell(memoryTable(results.memory));
 for (const { name, title, goals } of redisOperations.filter((operation) => wanted(operation.name))) {
   const guard = await run('redis/child.mjs', 'guard', name);
-  const { rows, error } = guard.error ? guard : await run('redis/child.mjs', 'measure', name);
+  const { rows, busy, error } = guard.error ? guard : await run('redis/child.mjs', 'measure', name);
   if (error) {
     results.failures.push(error);
+    tell(`${title}\n  ${error}\n`);
     continue;
   }
-  const result = { name, title, rows, verdicts: judgeOnRedis(goals, rows) };
+  const result = { name, title, rows, busy, verdicts: judgeOnRedis(goals, rows) };
   results.redis.push(result);
   tell(redisTable(result));
 }

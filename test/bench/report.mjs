@@ -65,7 +65,8 @@ export function summary({ operations, memory, redis, failures }) {
       verdicts.filter(({ met }) => !met).map((verdict) => `${name}: ${verdict.of}: ${goalOnRedis(verdict)}`),
     ),
   ];
-  const goals = [...operations, ...redis].flatMap(({ verdicts }) => verdicts).length + memory.filter(({ atMost }) => atMost !== undefined).length;
+  const goals =
+    [...operations, ...redis].flatMap(({ verdicts }) => verdicts).length + memory.filter(({ atMost }) => atMost !== undefined).length;
   const lines = [`${goals - missed.length} of ${goals} goals met`, ...missed.map((one) => `  MISSED ${one}`)];
   if (failures.length > 0) lines.push(`${failures.length} candidates do not work:`, ...failures.map((failure) => `  ${failure}`));
   return lines.join('\n');

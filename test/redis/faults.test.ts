@@ -69,7 +69,8 @@ async function soon<T>(what: string, promise: Promise<T>): Promise<{ readonly va
   return ended;
 }
 
-const every = <T>(count: number, action: (i: number) => Promise<T>): Promise<T[]> => Promise.all(Array.from({ length: count }, (_, i) => action(i)));
+const every = <T>(count: number, action: (i: number) => Promise<T>): Promise<T[]> =>
+  Promise.all(Array.from({ length: count }, (_, i) => action(i)));
 
 /** A provider in each mode, over one client. */
 function modesOver({ client }: OpenClient, keyspace: string) {
@@ -91,12 +92,30 @@ type Mode = ReturnType<typeof modesOver>[number];
 /** What holds while Redis cannot serve. */
 async function holdsWhileDown({ whenDown, limiter, guarded, load, premier }: Mode): Promise<void> {
   for (let round = 0; round < 2; round++) {
-    const loads = await soon('cacheResult', every(20, (i) => load(`new${i % 5}`)));
-    assert.ok(loads.value?.every((value) => value.startsWith('new')), 'cacheResult runs the function');
+    const loads = await soon(
+      'cacheResult',
+      every(20, (i) => load(`new${i % 5}`)),
+    );
+    assert.ok(
+      loads.value?.every((value) => value.startsWith('new')),
+      'cacheResult runs the function',
+    );
   }
-  assert.deepEqual(await soon('wrap', premier.cache.wrap('k', () => 'made')), { value: 'made' });
-  const asked = await soon('consume', every(10, () => outcome(limiter.consume('down'))));
-  const called = await soon('a limited call', every(10, () => outcome(guarded())));
+  assert.deepEqual(
+    await soon(
+      'wrap',
+      premier.cache.wrap('k', () => 'made'),
+    ),
+    { value: 'made' },
+  );
+  const asked = await soon(
+    'consume',
+    every(10, () => outcome(limiter.consume('down'))),
+  );
+  const called = await soon(
+    'a limited call',
+    every(10, () => outcome(guarded())),
+  );
   const admitted = (asked.value ?? []).filter(({ value }) => value?.allowed).length;
   const done = (called.value ?? []).filter(({ value }) => value === 'done').length;
   const errors = (called.value ?? []).flatMap(({ error }) => (error === undefined ? [] : [error]));
@@ -118,7 +137,10 @@ async function holdsAgain(mine: readonly Mode[], others: readonly Mode[]): Promi
   for (const [i, { limiter, premier, health }] of mine.entries()) {
     const other = others[i] as Mode;
     const key = randomUUID();
-    const results = await Promise.all([...Array.from({ length: 10 }, () => limiter.consume(key)), ...Array.from({ length: 10 }, () => other.limiter.consume(key))]);
+    const results = await Promise.all([
+      ...Array.from({ length: 10 }, () => limiter.consume(key)),
+      ...Array.from({ length: 10 }, () => other.limiter.consume(key)),
+    ]);
     assert.equal(results.filter(({ allowed }) => allowed).length, quota, 'both share the limit again');
     await premier.cache.set(key, 'shared');
     assert.equal(await other.premier.cache.get(key), 'shared');
@@ -157,18 +179,22 @@ for (const kind of clientKinds) {
       test(`a Redis that ${what} in mid-traffic holds nobody up, and is used again afterwards`, () =>
         inTwo(async (mine, others, waiting) => {
           for (const { premier, limiter } of [...mine, ...others]) {
-            await until('a connection', async () => (await premier.cache.wrap('warm', () => 1)) === 1 && (await limiter.consume('warm', 0)).allowed);
+            await until(
+              'a connection',
+              async () => (await premier.cache.wrap('warm', () => 1)) === 1 && (await limiter.consume('warm', 0)).allowed,
+            );
           }
-          let working = true;
-          const traffic = mine.map(async ({ load, limiter }) => {
-            for (let i = 0; working; i++) {
+          const traffic = { on: true };
+          const flows = mine.map(async ({ load, limiter }) => {
+            for (let i = 0; traffic.on; i++) {
               await soon('a call in mid-traffic', Promise.all([load(`traffic${i % 50}`), outcome(limiter.consume(`traffic${i}`))]));
+              await new Promise((resolve) => setImmediate(resolve));
             }
           });
           await breaks(server, admin);
           await until('the outage to be noticed', async () => mine.every(({ health }) => health.downs.length === 1));
-          working = false;
-          await Promise.all(traffic);
+          traffic.on = false;
+          await Promise.all(flows);
           const waited = waiting();
           await Promise.all(mine.map(holdsWhileDown));
           assert.ok(waiting() <= waited + mine.length, `${waiting()} commands wait in the client, ${waited} did before`);
@@ -193,6 +219,30 @@ for (const kind of clientKinds) {
         await holdsAgain(mine, others);
       });
     });
+
+    test('who waits for a limit or in a bucket goes on waiting by the rules of this process alone', () =>
+      inTwo(async ([mine]) => {
+        const { premier, limiter, health } = mine as Mode;
+        await until('a connection', async () => (await limiter.consume('warm', 0)).allowed && health.ups.length === health.downs.length);
+        const downs = health.downs.length;
+        const waiting = premier.fixedWindow({ quota: 3, duration: 0.3, onExceeded: 'wait', name: 'w' })(async () => performance.now());
+        const dripping = premier.leakyBucket({ quota: 10, duration: 1, bucketSize: 3, name: 'd' })(async () => 'done');
+        server.freeze();
+        try {
+          await until('the outage to be noticed', async () => (await limiter.consume('x', 0)).allowed && health.downs.length > downs);
+          const started = performance.now();
+          const [ends, drops] = await Promise.all([every(6, waiting), every(5, () => outcome(dripping()))]);
+          assert.deepEqual(
+            ends.map((end) => end - started < 200),
+            [true, true, true, false, false, false],
+          );
+          assert.equal(drops.filter(({ value }) => value === 'done').length, 3);
+          assert.ok(drops.every(({ error }) => error === undefined || error instanceof QuotaExceedsError));
+        } finally {
+          server.thaw();
+        }
+        await until('Redis to be used again', async () => health.ups.length === health.downs.length);
+      }));
 
     test('a Redis that forgot its scripts is none that is down', () =>
       inTwo(async ([mine]) => {

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
-import { type NamedLimiter, Premier } from 'premier';
+import { Premier } from 'premier';
 import { redis } from 'premier/redis';
-import { FakeClock } from 'premier/testing';
 import { type OpenClient, openClient } from '../support/redisClients.js';
 import { type RedisServer, startRedis, until } from '../support/redisServer.js';
 
@@ -198,7 +197,10 @@ describe('Redis is asked once', () => {
     };
     const commands = await commandsOf(everything);
     const allowed = new Set(['EVALSHA', 'EVAL', 'MGET']);
-    assert.deepEqual(commands.filter((command) => !allowed.has(command)), []);
+    assert.deepEqual(
+      commands.filter((command) => !allowed.has(command)),
+      [],
+    );
     const clearing = await commandsOf(async () => {
       await premier.clearCache();
       await premier.clearThrottle();
@@ -206,170 +208,4 @@ describe('Redis is asked once', () => {
     });
     assert.deepEqual([...new Set(clearing)].toSorted(), ['SCAN', 'UNLINK']);
   });
-});
-
-describe('keyspaces are apart', () => {
-  const unique = randomUUID();
-  const neighbours: Readonly<Record<string, readonly string[]>> = {
-    app: ['app2', 'ap', 'xapp', 'app:x'],
-    'a*': ['a', 'ab', 'a*b', 'aa*'],
-    'a?': ['ab', 'a', 'a??'],
-    '[x]': ['x', '[xx]'],
-    'a\\b': ['ab', 'a\\\\b'],
-    'a^-': ['a^', 'a-'],
-    '[^a-z]': ['b', '0', '^'],
-    'ключ😀': ['ключ', '😀'],
-  };
-  for (const [keyspace, others] of Object.entries(neighbours)) {
-    test(`clearing '${keyspace}' leaves ${others.map((other) => `'${other}'`).join(', ')}`, async () => {
-      const premiers = [keyspace, ...others].map((name) => setUp(`${unique}${name}`).premier);
-      const [mine, ...rest] = premiers as [Premier, ...Premier[]];
-      const limiters = premiers.map((premier) => premier.limiter({ quota: 1, duration: 60 }));
-      await Promise.all(premiers.map((premier) => premier.cache.set('k', 1)));
-      await Promise.all(limiters.map((limiter) => limiter.consume('k')));
-      await mine.clearCache();
-      await mine.clearThrottle();
-      assert.equal(await mine.cache.get('k'), undefined);
-      assert.equal((await (limiters[0] as NamedLimiter).consume('k')).allowed, true);
-      assert.deepEqual(await Promise.all(rest.map((premier) => premier.cache.get('k'))), others.map(() => 1));
-      assert.deepEqual(
-        (await Promise.all(limiters.slice(1).map((limiter) => limiter.consume('k')))).map(({ allowed }) => allowed),
-        others.map(() => false),
-      );
-    });
-  }
-});
-
-test('clearing a keyspace leaves one whose name begins like a key of it', async () => {
-  const keyspace = randomUUID();
-  const [mine, other] = [setUp(keyspace).premier, setUp(`${keyspace}:cacheResult`).premier];
-  await other.cache.set('k', 1);
-  await mine.clearCache();
-  assert.equal(await other.cache.get('k'), 1);
-});
-
-const odd = [
-  '', ' ', ':', '::', '{', '}', '{}', '{a}', '{a}b', '{a}c', '*', '?', '[a]', '\\', '\n', '\r\n', '\0', 'a\0', '\0a', '😀', '😀😀', 'é', 'e\u0301',
-  '\ud800', '\ud801', '\udc00', '\ufffd', '\ufffe', '\uffff', '\ufffed800', '%', '%3A', '$1', '-1', '1', '=1;2;j3', '~x', '__proto__', 'x'.repeat(10_000),
-  `${'x'.repeat(9999)}y`,
-];
-
-describe('keys of any text', () => {
-  test('stay apart in the cache', async () => {
-    const { premier } = setUp();
-    let loads = 0;
-    const load = premier.cacheResult({ name: 'f' })(async (key: string) => `${loads++}${key}`);
-    const first = await Promise.all(odd.map((key) => load(key)));
-    assert.equal(new Set(first).size, odd.length);
-    assert.deepEqual(await Promise.all(odd.map((key) => load(key))), first);
-    await Promise.all(odd.map((key, i) => premier.cache.set(key, i)));
-    assert.deepEqual(await Promise.all(odd.map((key) => premier.cache.get(key))), odd.map((_, i) => i));
-  });
-
-  test('stay apart in limiters, one by one and several together', async () => {
-    const { premier } = setUp();
-    const limiter = premier.limiter({ quota: 1, duration: 60 });
-    assert.deepEqual((await Promise.all(odd.map((key) => limiter.consume(key)))).map(({ allowed }) => allowed), odd.map(() => true));
-    assert.deepEqual((await Promise.all(odd.map((key) => limiter.consume(key)))).map(({ allowed }) => allowed), odd.map(() => false));
-    const limits = [{ quota: 1, duration: 60 }, { quota: 1, duration: 60, algorithm: 'token_bucket' as const }];
-    const call = premier.throttle<[string]>({ limits, keymaker: (key) => key, name: 'f' })(async (key: string) => key);
-    assert.deepEqual(await Promise.all(odd.map((key) => call(key))), odd);
-  });
-
-  test('are never longer in the cache than their hash', async () => {
-    const { premier, keyspace } = setUp();
-    const load = premier.cacheResult({ name: 'f' })(async (...args: readonly unknown[]) => args.length);
-    await Promise.all([load('x'.repeat(10_000)), load('x', 'y'.repeat(10_000)), load({ a: Array.from({ length: 5000 }, (_, i) => i) })]);
-    for (const key of await keysOf(keyspace)) assert.ok(key.length < 700, `${key.slice(0, 80)}… is short`);
-  });
-
-  test('stay apart as tags', async () => {
-    const { premier } = setUp();
-    const tags = odd.filter((tag) => tag !== '');
-    await Promise.all(tags.map((tag, i) => premier.cache.set(`k${i}`, i, { tags: [tag] })));
-    await premier.invalidateTags('{a}b');
-    const left = await Promise.all(tags.map((_, i) => premier.cache.get(`k${i}`)));
-    assert.deepEqual(tags.filter((_, i) => left[i] === undefined), ['{a}b']);
-  });
-});
-
-describe('durations', () => {
-  for (const [text, seconds] of [['50ms', 0.05], ['60d', 5_184_000]] as const) {
-    for (const algorithm of algorithms) {
-      test(`${algorithm} is right for ${text}`, async () => {
-        const clock = new FakeClock();
-        const keyspace = randomUUID();
-        const premier = new Premier({ provider: redis({ client: open.client, clock }), keyspace, clock });
-        const limiter = premier.limiter({ algorithm, quota: 2, duration: text });
-        assert.equal((await limiter.consume('k', 2)).allowed, true);
-        const refused = await limiter.consume('k');
-        assert.equal(refused.allowed, false);
-        assert.equal(refused.retryAfter, algorithm.endsWith('bucket') ? seconds / 2 : seconds);
-        await clock.advance(refused.retryAfter - 0.001);
-        assert.equal((await limiter.consume('k')).allowed, false);
-        await clock.advance(0.001);
-        assert.equal((await limiter.consume('k')).allowed, true);
-      });
-
-      test(`${algorithm} leaves no key much longer than ${text}`, async () => {
-        const { premier, keyspace } = setUp();
-        const limiter = premier.limiter({ algorithm, quota: 1000, duration: text });
-        for (let i = 0; i < 5; i++) {
-          const { resetAfter } = await limiter.consume('k', 200);
-          const [key] = await keysOf(keyspace);
-          if (key === undefined) continue;
-          const ttl = Number(await server.command('PTTL', key)) / 1000;
-          assert.ok(ttl <= Math.max(2 * seconds, 1) + 0.05, `${ttl} s is at most twice the duration, or a second`);
-          assert.ok(ttl === -0.002 || text === '50ms' || ttl >= resetAfter - 1, `${ttl} s is no less than the state lives`);
-        }
-      });
-    }
-  }
-});
-
-describe('what somebody else wrote under one of our keys', () => {
-  const foreign: Readonly<Record<string, readonly string[]>> = {
-    'a list': ['RPUSH', 'KEY', 'x'],
-    'a hash': ['HSET', 'KEY', 'x', '1'],
-    'an empty text': ['SET', 'KEY', ''],
-    'a short text': ['SET', 'KEY', 'hi'],
-    'a text of 16 characters': ['SET', 'KEY', 'sixteen letters!'],
-    'a long text': ['SET', 'KEY', 'garbage '.repeat(40)],
-    JSON: ['SET', 'KEY', '{"count":1}'],
-    'half a value': ['SET', 'KEY', '=x'],
-  };
-  for (const [what, command] of Object.entries(foreign)) {
-    const write = (key: string): Promise<unknown> => server.command(...command.map((word) => (word === 'KEY' ? key : word)));
-
-    for (const algorithm of algorithms) {
-      test(`${what} is a fresh state of ${algorithm}, and does not touch the rest of the batch`, async () => {
-        const { premier, keyspace } = setUp();
-        const limiter = premier.limiter({ algorithm, quota: 2, duration: 60 });
-        await limiter.consume('k');
-        const [key] = (await keysOf(keyspace)) as [string];
-        await server.command('DEL', key);
-        await write(key);
-        await limiter.consume('beside');
-        const [mine, beside] = await Promise.all([limiter.consume('k'), limiter.consume('beside')]);
-        assert.deepEqual([beside.allowed, beside.remaining], [true, 0]);
-        assert.deepEqual([mine.allowed, mine.remaining], [true, 1]);
-        assert.equal((await limiter.consume('k')).remaining, 0);
-        assert.equal((await limiter.consume('k')).allowed, false);
-      });
-    }
-
-    test(`${what} is a miss, and does not touch the rest of the batch`, async () => {
-      const { premier, keyspace } = setUp();
-      let loads = 0;
-      const load = premier.cacheResult({ name: 'f' })(async () => ++loads);
-      await load();
-      const key = (await keysOf(keyspace)).find((known) => known.includes(':cacheResult:')) as string;
-      await server.command('DEL', key);
-      await write(key);
-      await premier.cache.set('beside', 'here');
-      assert.deepEqual(await Promise.all([load(), premier.cache.get('beside')]), [2, 'here']);
-      assert.equal(await load(), 2);
-      await everyKeyEnds(keyspace, 'a load over it');
-    });
-  }
 });

@@ -28,7 +28,12 @@ const setUp = ({ clock, refuseLocally = true }: { readonly clock?: FakeClock; re
   const told = clock ? { clock } : {};
   const provider = redis({ client: open.client, refuseLocally, ...told });
   const other = redis({ client: open.client, refuseLocally, ...told });
-  return { keyspace, provider, premier: new Premier({ provider, keyspace, ...told }), other: new Premier({ provider: other, keyspace, ...told }) };
+  return {
+    keyspace,
+    provider,
+    premier: new Premier({ provider, keyspace, ...told }),
+    other: new Premier({ provider: other, keyspace, ...told }),
+  };
 };
 
 /** How many scripts Redis ran while something happened. */
@@ -43,7 +48,12 @@ async function scriptsOf(action: () => Promise<unknown>): Promise<number> {
 describe('what is asked in one tick is answered in its order', () => {
   test('consume, reset and consume again need no await between them', async () => {
     const limiter = setUp().premier.limiter({ quota: 1, duration: 60 });
-    const [first, refused, , again] = await Promise.all([limiter.consume('k'), limiter.consume('k'), limiter.reset('k'), limiter.consume('k')]);
+    const [first, refused, , again] = await Promise.all([
+      limiter.consume('k'),
+      limiter.consume('k'),
+      limiter.reset('k'),
+      limiter.consume('k'),
+    ]);
     assert.deepEqual([first.allowed, refused.allowed, again.allowed], [true, false, true]);
   });
 
@@ -51,7 +61,13 @@ describe('what is asked in one tick is answered in its order', () => {
     const { cache } = setUp().premier;
     await cache.set('k', 0);
     await cache.delete('k');
-    const [before, , set, existed, deleted] = await Promise.all([cache.get('k'), cache.set('k', 1), cache.get('k'), cache.delete('k'), cache.get('k')]);
+    const [before, , set, existed, deleted] = await Promise.all([
+      cache.get('k'),
+      cache.set('k', 1),
+      cache.get('k'),
+      cache.delete('k'),
+      cache.get('k'),
+    ]);
     assert.deepEqual([before, set, existed, deleted], [undefined, 1, true, undefined]);
   });
 
@@ -60,7 +76,13 @@ describe('what is asked in one tick is answered in its order', () => {
     await cache.set('k', 0);
     await cache.delete('k');
     await server.command('SCRIPT', 'FLUSH');
-    const [before, , set, existed, deleted] = await Promise.all([cache.get('k'), cache.set('k', 1), cache.get('k'), cache.delete('k'), cache.get('k')]);
+    const [before, , set, existed, deleted] = await Promise.all([
+      cache.get('k'),
+      cache.set('k', 1),
+      cache.get('k'),
+      cache.delete('k'),
+      cache.get('k'),
+    ]);
     assert.deepEqual([before, set, existed, deleted], [undefined, 1, true, undefined]);
   });
 
@@ -75,7 +97,13 @@ describe('what is asked in one tick is answered in its order', () => {
       const state = create(params[0] as Quota);
       const expected = params.map((one) => step(state, one, clock.now()));
       assert.deepEqual(
-        results.map(({ allowed, remaining, retryAfter, resetAfter, delay }) => [allowed, remaining, retryAfter * 1000, resetAfter * 1000, delay * 1000]),
+        results.map(({ allowed, remaining, retryAfter, resetAfter, delay }) => [
+          allowed,
+          remaining,
+          retryAfter * 1000,
+          resetAfter * 1000,
+          delay * 1000,
+        ]),
         expected.map(({ allowed, remaining, retryAfter, resetAfter, delay }) => [allowed, remaining, retryAfter, resetAfter, delay]),
       );
     });
@@ -84,11 +112,17 @@ describe('what is asked in one tick is answered in its order', () => {
   test('two algorithms that are asked with the same parameters decide each by itself', async () => {
     const { provider, keyspace } = setUp();
     const params: Quota = { quota: 4, duration: 60_000, capacity: 4, cost: 4 };
-    const [window, bucket] = await Promise.all([provider.step(`${keyspace}:w`, fixedWindow, params), provider.step(`${keyspace}:b`, tokenBucket, params)]);
+    const [window, bucket] = await Promise.all([
+      provider.step(`${keyspace}:w`, fixedWindow, params),
+      provider.step(`${keyspace}:b`, tokenBucket, params),
+    ]);
     assert.equal(window.resetAfter, 60_000);
     assert.equal(bucket.resetAfter, 60_000);
     const one: Quota = { ...params, cost: 1 };
-    const [windowAgain, bucketAgain] = await Promise.all([provider.step(`${keyspace}:w`, fixedWindow, one), provider.step(`${keyspace}:b`, tokenBucket, one)]);
+    const [windowAgain, bucketAgain] = await Promise.all([
+      provider.step(`${keyspace}:w`, fixedWindow, one),
+      provider.step(`${keyspace}:b`, tokenBucket, one),
+    ]);
     assert.ok(windowAgain.retryAfter > 59_000, `the window frees all at its end (${windowAgain.retryAfter})`);
     assert.ok(bucketAgain.retryAfter <= 15_000, `the bucket frees one after the other (${bucketAgain.retryAfter})`);
   });
@@ -115,7 +149,11 @@ describe('a refusal that is known locally', () => {
       assert.equal(first.allowed, false);
       const wait = Math.min(first.retryAfter, 0.9);
       await clock.advance(wait / 2);
-      assert.equal(await scriptsOf(async () => assert.deepEqual(await local.consume('k'), await asked.consume('k'))), 1, 'only one of them asked Redis');
+      assert.equal(
+        await scriptsOf(async () => assert.deepEqual(await local.consume('k'), await asked.consume('k'))),
+        1,
+        'only one of them asked Redis',
+      );
       await clock.advance(first.retryAfter - wait / 2 - 0.001);
       assert.equal((await local.consume('k')).allowed, false);
       await clock.advance(0.001);

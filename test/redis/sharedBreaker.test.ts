@@ -18,11 +18,13 @@ function sideOf({ premier, provider }: Process, options: object = {}) {
   const events: string[] = [];
   for (const event of ['circuitOpened', 'circuitClosed'] as const) premier.on(event, () => events.push(event));
   let runs = 0;
-  const run = premier.circuitBreaker({ shared: true, name: 'shop', failureThreshold: 3, recoveryTimeout: 10, ...options })(async function call(end: End) {
-    runs++;
-    if (end === 'badly') throw new Error('no');
-    return end;
-  });
+  const run = premier.circuitBreaker({ shared: true, name: 'shop', failureThreshold: 3, recoveryTimeout: 10, ...options })(
+    async function call(end: End) {
+      runs++;
+      if (end === 'badly') throw new Error('no');
+      return end;
+    },
+  );
   const call = (end: End = 'well') => outcome(run(end));
   const state = () => premier.breakers[0]?.state;
   const refused = async () => (await call()).error instanceof CircuitBreakerOpenError;
@@ -53,7 +55,10 @@ function scene(t: TestContext, options: Partial<ProcessOptions> = {}, breaker: o
     await b.fail();
     await settle();
     await look();
-    assert.deepEqual([a, b, c].map(({ state }) => state()), ['open', 'open', 'open']);
+    assert.deepEqual(
+      [a, b, c].map(({ state }) => state()),
+      ['open', 'open', 'open'],
+    );
   };
   return { clock, a, b, c, settle, look, openAll };
 }

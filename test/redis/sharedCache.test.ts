@@ -13,7 +13,10 @@ const url = await redisUrl();
 
 const values: Readonly<Record<string, unknown>> = {
   Date: new Date(1_700_000_000_123),
-  Map: new Map<unknown, unknown>([['a', new Date(1)], [2, new Set([3n])]]),
+  Map: new Map<unknown, unknown>([
+    ['a', new Date(1)],
+    [2, new Set([3n])],
+  ]),
   Set: new Set(['a', undefined, null]),
   BigInt: 2n ** 70n,
   undefined: undefined,
@@ -63,11 +66,27 @@ describe('values in Redis', () => {
     assert.equal(runs, 2);
     assert.equal(errors.length, 2);
     assert.match(String(errors[0]), /deep/);
-    await assert.rejects(premier.cache.set('k', () => 1), TypeError);
+    await assert.rejects(
+      premier.cache.set('k', () => 1),
+      TypeError,
+    );
     assert.equal(await premier.cache.get('k'), undefined);
   });
 
-  for (const garbage of ['', '=', '=;;', '=a;b', '=fence;;t["', '=fence;99999999999999;j{"v":', 'garbage', '~', '\u0000', '=f;;x{"v":1}', '=f;;j[1]', '=f;;j7']) {
+  for (const garbage of [
+    '',
+    '=',
+    '=;;',
+    '=a;b',
+    '=fence;;t["',
+    '=fence;99999999999999;j{"v":',
+    'garbage',
+    '~',
+    '\u0000',
+    '=f;;x{"v":1}',
+    '=f;;j[1]',
+    '=f;;j7',
+  ]) {
     test(`what nobody can read is a miss, and is replaced: ${JSON.stringify(garbage)}`, async (t) => {
       const keyspace = randomUUID();
       const [a, b] = processes(t, 2, { url, keyspace });
@@ -100,10 +119,13 @@ describe('values in Redis', () => {
 
   test('another codec is used for every value, and what the built-in one wrote is a miss', async (t) => {
     const keyspace = randomUUID();
-    const codec: Codec = { encode: (value) => `mine${JSON.stringify(value)}`, decode: (text) => {
-      if (!text.startsWith('mine')) throw new Error('not mine');
-      return JSON.parse(text.slice(4)) as unknown;
-    } };
+    const codec: Codec = {
+      encode: (value) => `mine${JSON.stringify(value)}`,
+      decode: (text) => {
+        if (!text.startsWith('mine')) throw new Error('not mine');
+        return JSON.parse(text.slice(4)) as unknown;
+      },
+    };
     const [built] = processes(t, 1, { url, keyspace });
     const [own, other] = processes(t, 2, { url, keyspace, redis: { codec } });
     await built.premier.cache.set('k', 'theirs');
@@ -143,10 +165,13 @@ describe('a cache of several processes', () => {
     const logs = [shared, local].map(() => [] as string[]);
     const worlds = [shared, local].map((sides, w) =>
       sides.map(({ premier }, i) => {
-        for (const event of ['cacheHit', 'cacheMiss', 'cacheStale', 'cacheFailed'] as const) premier.on(event, () => logs[w]?.push(`${i} ${event}`));
+        for (const event of ['cacheHit', 'cacheMiss', 'cacheStale', 'cacheFailed'] as const)
+          premier.on(event, () => logs[w]?.push(`${i} ${event}`));
         return {
           premier,
-          call: premier.cacheResult({ name: 'load', expireS: 10, staleIfErrorS: 20, staleS: 5 })(async function load(_id: string): Promise<string> {
+          call: premier.cacheResult({ name: 'load', expireS: 10, staleIfErrorS: 20, staleS: 5 })(async function load(
+            _id: string,
+          ): Promise<string> {
             const { answers } = world[w] as { answers: (string | Error)[] };
             const answer = answers.shift();
             if (answer instanceof Error) throw answer;

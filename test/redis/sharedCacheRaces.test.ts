@@ -43,7 +43,7 @@ for (const [kind, options] of [
   ['redis through node-redis', { client: 'node-redis' as const }],
   ['tiered', { tiered: true }],
 ] as const) {
-  describe(`${kind}: what another process drops does not come back`, () => {
+  describe(`${kind}: what another process drops does not come back`, { concurrency: 3 }, () => {
     for (const [name, drop] of drops) {
       test(`${name}: a value whose load began before is kept nowhere, and who asks after starts a new load`, async (t) => {
         const { a, b } = scene(t, options);

@@ -4,7 +4,7 @@ import { describe, test } from 'node:test';
 import { FakeClock } from 'premier/testing';
 import { outcome } from '../support/doubles.js';
 import { gated, processes, rawClient } from '../support/processes.js';
-import { startRedis } from '../support/redisServer.js';
+import { startRedis, until } from '../support/redisServer.js';
 import { redisUrl } from '../support/redisUrl.js';
 
 const url = await redisUrl();
@@ -36,7 +36,10 @@ describe('what is set or dropped elsewhere', () => {
   });
 
   test('of two loads under way, one before and one after an invalidation, the later one is kept whichever ends first', async (t) => {
-    for (const order of [[0, 1], [1, 0]] as const) {
+    for (const order of [
+      [0, 1],
+      [1, 0],
+    ] as const) {
       const [a, b] = processes(t, 2, { url });
       const load = gated();
       const [old] = [a.premier.cache.wrap('k', load.run)];
@@ -75,6 +78,23 @@ describe('what is set or dropped elsewhere', () => {
     assert.equal(await users('x'), 3);
   });
 
+  test('keys that were evicted while Redis was down are dropped when it is back, under every name', async (t) => {
+    const server = await startRedis();
+    t.after(() => server.stop());
+    const [a] = processes(t, 1, { url: server.url, keyspace: 'app' });
+    const [b] = processes(t, 1, { url: server.url, keyspace: 'app', redis: { deadline: 0.2 } });
+    let runs = 0;
+    const users = a.premier.cacheResult({ name: 'users', cacheKey: (id: string) => id })(async (_id: string) => ++runs);
+    assert.equal(await users('x'), 1);
+    await b.premier.cache.get('warm');
+    const up = new Promise((resolve) => b.premier.on('storeUp', resolve));
+    server.freeze();
+    assert.equal(await b.premier.cacheEvict({ keys: ['x'] })(async () => 'done')(), 'done');
+    server.thaw();
+    await up;
+    await until('the drop', async () => (await users('x')) === 2);
+  });
+
   test('a load that began while Redis was down is not shared with who asks after an invalidation', async (t) => {
     const server = await startRedis();
     t.after(() => server.stop());
@@ -102,7 +122,10 @@ describe('what is set or dropped elsewhere', () => {
     const [a, b] = processes(t, 2, { url, clock });
     const load = gated();
     const options = { name: 'load', expireS: 10, staleIfErrorS: 100 };
-    const [here, there] = [a, b].map(({ premier }) => premier.cacheResult(options)(load.run)) as [() => Promise<string>, () => Promise<string>];
+    const [here, there] = [a, b].map(({ premier }) => premier.cacheResult(options)(load.run)) as [
+      () => Promise<string>,
+      () => Promise<string>,
+    ];
     const first = here();
     await load.begun(1);
     load.gates[0]?.resolve('old');

@@ -7,7 +7,7 @@ import { TimeoutError } from 'premier';
 import { FakeClock } from 'premier/testing';
 import { outcome } from '../support/doubles.js';
 import { gated, pass, passing, type Process, processes, type ProcessOptions } from '../support/processes.js';
-import { startRedis } from '../support/redisServer.js';
+import { startRedis, until } from '../support/redisServer.js';
 import { redisUrl } from '../support/redisUrl.js';
 
 const url = await redisUrl();
@@ -15,7 +15,9 @@ const url = await redisUrl();
 /** A process that loads under a lock. */
 function sideOf({ premier }: Process) {
   const load = gated();
-  const cached = premier.cacheResult({ name: 'load', cacheKey: (id: string) => id, lock: true })(function find(_id: string): Promise<string> {
+  const cached = premier.cacheResult({ name: 'load', cacheKey: (id: string) => id, lock: true })(function find(
+    _id: string,
+  ): Promise<string> {
     return load.run();
   });
   const hasty = premier.pipe(
@@ -50,10 +52,16 @@ describe('one load at a time for all processes', () => {
       const calls = sides.flatMap(({ cached }) => Array.from({ length: 50 }, () => cached('x')));
       await Promise.race(sides.map((side) => side.begun(1)));
       await pass(clock, 1);
-      assert.equal(sides.reduce((runs, { gates }) => runs + gates.length, 0), 1);
+      assert.equal(
+        sides.reduce((runs, { gates }) => runs + gates.length, 0),
+        1,
+      );
       for (const { gates } of sides) gates[0]?.resolve('loaded');
       assert.deepEqual(new Set(await inTime(clock, Promise.all(calls))), new Set(['loaded']));
-      assert.equal(sides.reduce((runs, { gates }) => runs + gates.length, 0), 1);
+      assert.equal(
+        sides.reduce((runs, { gates }) => runs + gates.length, 0),
+        1,
+      );
     });
   }
 
@@ -66,7 +74,7 @@ describe('one load at a time for all processes', () => {
     assert.equal(b.gates.length, 0);
     a.gates[0]?.reject(new Error('no'));
     assert.match(String((await first).error), /no/);
-    assert.ok(await passing(clock, 1, () => b.gates.length === 1));
+    assert.ok(await passing(clock, 2.5, () => b.gates.length === 1));
     b.gates[0]?.resolve('well');
     assert.equal(await second, 'well');
   });
@@ -158,6 +166,23 @@ describe('one load at a time for all processes', () => {
     assert.ok((await inTime(clock, outcome(b.hasty('x')))).error instanceof TimeoutError);
     await pass(clock, 0.5);
     assert.equal(clock.timers, before);
+  });
+
+  test('an early refresh loads, though there is a value still', async (t) => {
+    const clock = new FakeClock();
+    const [{ premier }] = processes(t, 1, { url, clock, premier: { random: () => 0.999 } });
+    const load = gated();
+    const cached = premier.cacheResult({ name: 'load', lock: true, expireS: 60, earlyBeta: 1 })(load.run);
+    const first = cached();
+    await load.begun(1);
+    await clock.advance(1);
+    load.gates[0]?.resolve('old');
+    await first;
+    await clock.advance(57);
+    assert.equal(await cached(), 'old');
+    assert.ok(await passing(clock, 1, () => load.gates.length === 2));
+    load.gates[1]?.resolve('new');
+    await until('the new value', async () => (await cached()) === 'new');
   });
 
   test('when Redis is lost while they wait, everybody loads by himself', async (t) => {

@@ -15,15 +15,29 @@ const pick = <T>(random: Random, list: readonly T[]): T => list[Math.floor(rando
 
 const actions: readonly BallotAction[] = ['look', 'trip', 'probe', 'good', 'bad', 'trip', 'probe'];
 const nodes = ['a', 'b', 'c', 'node: {é} 👩‍🚀', ''];
-const traffics: readonly (readonly [string, Algorithm<object, never, { resetAfter: number }>, (random: Random, sequence: number) => unknown, number])[] = [
+const traffics: readonly (readonly [
+  string,
+  Algorithm<object, never, { resetAfter: number }>,
+  (random: Random, sequence: number) => unknown,
+  number,
+])[] = [
   [
     'ballot',
-    ballot as never,
-    (random, sequence) => ({ node: pick(random, nodes), action: pick(random, actions), span: [50, 1000, 10_000, 60_000, 3_600_000][sequence % 5] }),
+    ballot,
+    (random, sequence) => ({
+      node: pick(random, nodes),
+      action: pick(random, actions),
+      span: [50, 1000, 10_000, 60_000, 3_600_000][sequence % 5],
+    }),
     0.3,
   ],
-  ['lease', lease as never, (random) => ({ holder: pick(random, nodes.slice(0, 4)), ttl: pick(random, [0, 1, 50, 1000, 60_000]) }), 0.5],
-  ['roster', roster as never, (random) => ({ name: random() < 0.3 ? '' : `${pick(random, ['n', '/', '"\\', 'é\n'])}${Math.floor(random() * 8)}` }), 0.5],
+  ['lease', lease, (random) => ({ holder: pick(random, nodes.slice(0, 4)), ttl: pick(random, [0, 1, 50, 1000, 60_000]) }), 0.5],
+  [
+    'roster',
+    roster,
+    (random) => ({ name: random() < 0.3 ? '' : `${pick(random, ['n', '/', '"\\', 'é\n'])}${Math.floor(random() * 8)}` }),
+    0.5,
+  ],
 ];
 
 for (const [name, algorithm, params, still] of traffics) {
@@ -44,7 +58,11 @@ for (const [name, algorithm, params, still] of traffics) {
         if (random() < 0.03) clock.step(-Math.floor(random() * 500));
         const asked = params(random, sequence) as never;
         pure ??= algorithm.create(asked);
-        const decisions = [algorithm.step(pure, asked, clock.now()), await here.step(key, algorithm, asked), await there.step(key, algorithm, asked)];
+        const decisions = [
+          algorithm.step(pure, asked, clock.now()),
+          await here.step(key, algorithm, asked),
+          await there.step(key, algorithm, asked),
+        ];
         const place = `seed ${seed}, sequence ${sequence}, step ${i}: ${JSON.stringify(asked)}`;
         assert.deepEqual(decisions[1], decisions[0], place);
         assert.deepEqual(decisions[2], decisions[0], place);

@@ -32,7 +32,9 @@ export function processes<N extends keyof Processes>(t: TestContext, count: N, o
     const { client, close } = openClient(options.client ?? 'ioredis 6', url);
     // A busy machine is not a store that is down.
     const remote = redis({ client, deadline: 5, ...(clock && { clock }), ...options.redis });
-    const provider = options.tiered ? tiered({ local: memory(clock && { clock }), remote, channel: keyspace, ...(clock && { clock }) }) : remote;
+    const provider = options.tiered
+      ? tiered({ local: memory(clock && { clock }), remote, channel: keyspace, ...(clock && { clock }) })
+      : remote;
     const premier = new Premier({ keyspace, provider, random: () => 0.5, ...(clock && { clock }), ...options.premier });
     t.after(async () => {
       await premier.close();
@@ -83,7 +85,7 @@ export function gated<T = string>() {
 export async function passing(clock: FakeClock, seconds: number, holds: () => boolean): Promise<boolean> {
   for (let passed = 0; passed < seconds && !holds(); passed += 0.05) {
     await clock.advance('50ms');
-    await sleep(2);
+    await sleep(4);
   }
   return holds();
 }

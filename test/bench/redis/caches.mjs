@@ -40,7 +40,7 @@ const raw = async (client) => {
 };
 
 const premier =
-  (options = {}, around = undefined) =>
+  (options = {}, around) =>
   (client, load) =>
     decorated(premierOn(client, around).cacheResult({ expireS: expireMs / 1000, ...options }), load);
 

@@ -1,4 +1,5 @@
 // One operation on Redis in a process of its own, with a server of its own: `guard` proves that every candidate works, `measure` times them.
+import { loadavg } from 'node:os';
 import { clients } from './clients.mjs';
 import { measureOnRedis } from './measure.mjs';
 import { redisOperations } from './operations.mjs';
@@ -21,10 +22,11 @@ async function guard({ port }) {
 }
 
 async function time({ port, control }) {
+  const [busy] = loadavg();
   const calls = [];
   for (const [candidate, { client, open }] of Object.entries(operation.candidates))
     calls.push([candidate, await open(await clients[client](port), operation.load)]);
-  return { rows: await measureOnRedis(calls, control, rounds) };
+  return { rows: await measureOnRedis(calls, control, rounds), busy };
 }
 
 let report;

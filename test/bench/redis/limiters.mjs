@@ -4,7 +4,8 @@ import { RateLimiterRedis } from 'rate-limiter-flexible';
 import { decorated } from '../premier.mjs';
 import { perTick, premierOn } from './clients.mjs';
 
-const plenty = { quota: 1_000_000_000, durationMs: 60_000 };
+/** A limit that no candidate uses up here, and that fills up slowly, as most do. */
+const plenty = { quota: 100_000, durationMs: 86_400_000 };
 
 const scripts = {
   one: 'return 1',
@@ -61,14 +62,14 @@ const method =
 const consume =
   (algorithm) =>
   async (client, { quota, durationMs } = plenty) => {
-    const limiter = premierOn(client).limiter({ algorithm, quota, duration: durationMs / 1000 });
+    const limiter = premierOn(client).limiter({ algorithm, quota, duration: durationMs / 1000, name: 'api' });
     return (key) => limiter.consume(key);
   };
 
 const throttle = async (client, { quota, durationMs } = plenty) => {
   const limits = [
     { quota, duration: durationMs / 1000 },
-    { quota: quota * 2, duration: (durationMs * 60) / 1000 },
+    { quota: quota * 2, duration: (durationMs * 10) / 1000 },
   ];
   return decorated(premierOn(client).throttle({ limits, keymaker }), work);
 };

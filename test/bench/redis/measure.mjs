@@ -92,7 +92,11 @@ function rowOf(entry, to) {
     client256: ratio(256, 'client'),
     server: ratio(64, 'server'),
     server256: ratio(256, 'server'),
-    microseconds: { alone: absolute(1, 'p50') * 1000, client256: absolute(256, 'client') * 1000, server256: absolute(256, 'server') * 1000 },
+    microseconds: {
+      alone: absolute(1, 'p50') * 1000,
+      client256: absolute(256, 'client') * 1000,
+      server256: absolute(256, 'server') * 1000,
+    },
     perSecond: { 1: absolute(1, 'ops') * 1000, 64: absolute(64, 'ops') * 1000, 256: absolute(256, 'ops') * 1000 },
     commands: entry.commands,
   };

@@ -1,7 +1,7 @@
 import { caches, checkCache, user } from './caches.mjs';
 import { checkLimiter, limiters } from './limiters.mjs';
 
-const methods = Object.keys(limiters).filter((name) => /^Premier (slidingWindow|tokenBucket|consume|throttle)/.test(name));
+const methods = Object.keys(limiters).filter((name) => /^Premier (slidingWindow|tokenBucket|consume)/.test(name));
 const light = (of) => [
   { of, what: 'client', atMost: 0.3 },
   { of, what: 'server', atMost: 0.5 },

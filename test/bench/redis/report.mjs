@@ -12,9 +12,9 @@ export function judgeOnRedis(goals, rows) {
 
 const bound = ({ atLeast, atMost }) => (atLeast === undefined ? `<= ${atMost}` : `>= ${atLeast}`);
 
-/** A goal and what became of it, in words. */
-export function goalOnRedis({ what, to, value, met, ...goal }) {
-  return `${whats[what]}${to === undefined ? '' : ` to ${to}`} ${value.toFixed(2)} (${bound(goal)}) ${met ? 'ok' : 'MISSED'}`;
+/** A goal and what was found, in words. */
+export function goalOnRedis({ what, to, value, ...goal }) {
+  return `${whats[what]}${to === undefined ? '' : ` to ${to}`} ${value.toFixed(2)} (goal ${bound(goal)})`;
 }
 
 const ratio = ({ median }) => median.toFixed(median < 10 ? 2 : 0);
@@ -25,16 +25,15 @@ function commandsOf({ commands }) {
   return shown.map(([name, { perCall }]) => `${often(perCall)} ${name}`).join(', ');
 }
 
-function table(header, lines) {
+function table(header, lines, left) {
   const widths = header.map((_, column) => Math.max(...[header, ...lines].map((line) => line[column].length)));
-  const last = header.length - 1;
-  const cell = (text, column) => (column === 0 || column === last ? text.padEnd(widths[column]) : text.padStart(widths[column]));
+  const cell = (text, column) => (left.includes(column) ? text.padEnd(widths[column]) : text.padStart(widths[column]));
   return [header, ...lines].map((line) => `  ${line.map(cell).join('  ')}`.trimEnd()).join('\n');
 }
 
 const thousands = (number) => `${(number / 1000).toFixed(0)}k`;
 
-export function redisTable({ name, title, rows, verdicts }) {
+export function redisTable({ name, title, rows, busy, verdicts }) {
   const [{ name: first, microseconds, perSecond }] = rows;
   const columns = ['alone', 'ops64', 'ops256', 'client', 'client256', 'server', 'server256'];
   const header = ['', 'p50 alone', 'ops/s 64', 'ops/s 256', 'client 64', 'client 256', 'server 64', 'server 256', 'commands a call'];
@@ -43,22 +42,22 @@ export function redisTable({ name, title, rows, verdicts }) {
     (of) =>
       `  ${of}: ${verdicts
         .filter((verdict) => verdict.of === of)
-        .map(goalOnRedis)
+        .map((verdict) => `${goalOnRedis(verdict)} ${verdict.met ? 'ok' : 'MISSED'}`)
         .join('; ')}`,
   );
   const halves = rows.slice(1).map(({ ops256 }) => (ops256.to - ops256.from) / 2 / ops256.median);
   return [
     `${title} [${name}]`,
-    table(header, lines),
+    table(header, lines, [0, header.length - 1]),
     `  1 is for ${first}: ${microseconds.alone.toFixed(0)} us alone, ${thousands(perSecond[64])} and ${thousands(perSecond[256])} calls a second, ` +
       `${microseconds.client256.toFixed(1)} us of client CPU and ${microseconds.server256.toFixed(1)} us of server CPU at 256.`,
-    `  Half of the rounds at 256 lie within ${(Math.max(...halves) * 100).toFixed(0)} % of what is shown, in the worst line.`,
+    `  Half of the rounds at 256 lie within ${(Math.max(...halves) * 100).toFixed(0)} % of what is shown, in the worst line. The load of the machine was ${busy.toFixed(1)} before.`,
     ...goals,
     '',
   ].join('\n');
 }
 
 export function spaceTable(rows) {
-  const lines = rows.map(({ title, used, usage, name, text }) => [title, used.toFixed(0), String(usage), String(name), String(text), '']);
-  return `bytes in Redis per key, 100k keys [redis-space]\n${table(['', 'used_memory', 'MEMORY USAGE', 'name', 'value', ''], lines)}\n`;
+  const lines = rows.map(({ title, used, usage, name, text }) => [title, used.toFixed(0), String(usage), String(name), String(text)]);
+  return `bytes in Redis per key, 100k keys [redis-space]\n${table(['', 'used_memory', 'MEMORY USAGE', 'name', 'value'], lines, [0])}\n`;
 }
