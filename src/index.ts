@@ -1,5 +1,6 @@
 /** Premier: resilience for TypeScript services, as decorators and wrappers. */
-export { Premier, type PremierOptions, type PremierStats, pipe } from './premier.js';
+export { Premier, type PremierStats, pipe } from './premier.js';
+export type { PremierOptions } from './premierOptions.js';
 export { bulkhead, fallback, hedge, retry, timeit, timeout } from './standalone.js';
 export { currentSignal } from './core/call.js';
 export type { Call } from './core/call.js';

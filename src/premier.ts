@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { all } from './core/all.js';
 import { type Call, currentSignal, useAsyncContext } from './core/call.js';
-import { type Clock, systemClock } from './core/clock.js';
+import { systemClock } from './core/clock.js';
 import {
   type AnyArgs,
   type AnyDecorator,
@@ -18,9 +19,7 @@ import type { Duration } from './core/duration.js';
 import { OptionsError } from './core/errors.js';
 import { type EventName, eventNames, Events, type Listener } from './core/events.js';
 import { prefixOf } from './core/keyspace.js';
-import { flag, fn, logger as loggerField, type Logger, oneOf, schema, text, value, withDefault } from './core/options.js';
 import { configure, type PolicyDefinition, type Runtime } from './core/policy.js';
-import type { Provider } from './core/provider.js';
 import { Names, States } from './core/registry.js';
 import { type Breakers, breakersOf } from './policies/breakers.js';
 import { CacheSpaces } from './policies/cacheSpaces.js';
@@ -30,48 +29,8 @@ import { tellOf } from './policies/storeHealth.js';
 import { type CacheStats, ManualCache } from './policies/manualCache.js';
 import { namedLimiter, type NamedLimiter, type NamedLimiterOptions } from './policies/namedLimiter.js';
 import { ResultCache } from './policies/resultCache.js';
+import { type PremierOptions, premierOptions } from './premierOptions.js';
 import { memory } from './providers/memory.js';
-
-/** Options of `new Premier()`. */
-export interface PremierOptions {
-  /**
-   * What all keys begin with: two applications on one provider need two.
-   * @default 'premier'
-   */
-  keyspace?: string;
-  /**
-   * Where state lives.
-   * @default memory()
-   */
-  provider?: Provider;
-  /** Where policies that log, log. Nobody by default, but for `timeit`, which takes the console. */
-  logger?: Logger;
-  /** @default the machine's clock */
-  clock?: Clock;
-  /**
-   * Numbers from 0 up to 1, for jitter.
-   * @default Math.random
-   */
-  random?: () => number;
-  /** Whose cache a method's is, where `cacheResult` does not say: `'class'` where all instances of a class are alike. */
-  scope?: 'class';
-  /**
-   * Whether `premier.signal` can be read below the first `await` too. One `AsyncLocalStorage` in use makes every `await` of a process
-   * on Node 20 and 22 about three times dearer.
-   * @default false
-   */
-  asyncContext?: boolean;
-}
-
-const premierOptions = schema<PremierOptions>('Premier')({
-  keyspace: withDefault(text(), 'premier'),
-  provider: value<Provider>('a provider, such as memory()', (given) => typeof (given as Provider | null)?.step === 'function'),
-  logger: loggerField(),
-  clock: value<Clock>('a Clock', (given) => typeof (given as Clock | null)?.now === 'function'),
-  random: fn<() => number>(),
-  scope: oneOf('class'),
-  asyncContext: flag(false),
-});
 
 /** What `premier.stats()` answers. */
 export interface PremierStats {
@@ -226,7 +185,7 @@ export class Premier {
       const what = byMethod ? String(second) : ((found as { name?: string } | undefined)?.name ?? 'what was given');
       throw new OptionsError(`invalidate: ${what} has no cacheResult of this Premier around it`);
     }
-    for (const cache of caches) await cache.drop(byMethod ? target : undefined, args);
+    await all(caches.map((cache) => cache.drop(byMethod ? target : undefined, args)));
     this.#runtime.events.emit('cacheInvalidated', { name: site?.method ?? '' }, {});
   }
 

@@ -12,10 +12,11 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   providers: ['core'],
   policies: ['core', 'algorithms'],
   redis: ['core', 'algorithms', 'providers/memory', 'providers/tiered'],
-  premier: ['core', 'policies', 'providers/memory'],
+  premierOptions: ['core'],
+  premier: ['core', 'policies', 'premierOptions', 'providers/memory'],
   standalone: ['core', 'policies', 'premier'],
   testing: ['core', 'algorithms'],
-  index: ['core', 'algorithms', 'policies', 'premier', 'standalone', 'providers/memory', 'providers/tiered'],
+  index: ['core', 'algorithms', 'policies', 'premier', 'premierOptions', 'standalone', 'providers/memory', 'providers/tiered'],
 };
 
 /** The packages that a room may import, beside Node's own. */

@@ -9,7 +9,7 @@ export interface Enrolment {
   readonly name: string;
 }
 
-/** Every name that was ever enrolled. */
+/** Every name that was ever enrolled, told to who looks. */
 export interface RosterDecision {
   readonly names: readonly string[];
   readonly resetAfter: number;
@@ -24,7 +24,7 @@ export const roster: Algorithm<Roster, Enrolment, RosterDecision> = {
   copy: ({ names }) => ({ names: new Set(names) }),
   step({ names }, { name }) {
     if (name !== '') names.add(name);
-    return { names: [...names], resetAfter: names.size > 0 ? year : 0 };
+    return { names: name === '' ? [...names] : [], resetAfter: names.size > 0 ? year : 0 };
   },
   lua: {
     body: `
@@ -34,7 +34,7 @@ export const roster: Algorithm<Roster, Enrolment, RosterDecision> = {
     for _, name in ipairs(names) do known = known or name == p[1] end
     if not known then names[#names + 1] = p[1] end
     if #names == 0 then return 1, nil, 0, '[]', 0 end
-    return 1, cmsgpack.pack(names), ${year}, cjson.encode(names), ${year}`,
+    return 1, cmsgpack.pack(names), ${year}, p[1] == '' and cjson.encode(names) or '[]', ${year}`,
     args: ({ name }) => [name],
     decision: ([, names, resetAfter]) => ({ names: JSON.parse(String(names)) as string[], resetAfter: Number(resetAfter) }),
   },

@@ -4,7 +4,9 @@
  */
 
 /** What Premier keeps in a provider. */
-export type Kind = 'cacheResult' | 'throttle' | 'circuit' | 'tags' | 'lock';
+export type Kind = (typeof kinds)[number];
+
+const kinds = ['cacheResult', 'throttle', 'circuit', 'tags', 'lock', 'names'] as const;
 
 /** The prefix of everything of one kind in a keyspace; with a name, of what one function or limiter keeps. */
 export function prefixOf(keyspace: string, kind: Kind, name?: string): string {
@@ -20,4 +22,9 @@ export function escapePart(part: string): string {
 /** A text without empty braces: in a Redis cluster they would say that no other braces of the key count. */
 function whole(text: string): string {
   return text.replaceAll('{}', '{%7D');
+}
+
+/** Whether a keyspace ends where another one's keys begin: `app:cacheResult` lies inside `app`. */
+export function isInside(keyspace: string): boolean {
+  return kinds.some((kind) => `${keyspace}:`.includes(`:${kind}:`));
 }

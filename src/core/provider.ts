@@ -112,8 +112,11 @@ export interface Tags {
   bump(tags: readonly string[]): Promise<number>;
   /** The number of each tag's last bump; `Infinity` for one that is not known (any more). */
   numbers(tags: readonly string[]): Promise<readonly number[]>;
-  /** Remembers the tags for at least as long as a value lives that carries them. */
-  hold(tags: readonly string[], ttlMs: number | undefined): Promise<void>;
+  /**
+   * Remembers the tags for at least as long as a value lives that carries them; a tag that is not known begins at `since`, the number that the
+   * value's load took along. Answers with their numbers.
+   */
+  hold(tags: readonly string[], ttlMs: number | undefined, since: number): Promise<readonly number[]>;
 }
 
 /** Messages between all processes that use a provider. */

@@ -119,7 +119,7 @@ export const cacheResult = definePolicy({
         const expire = expireS === undefined || jitter === 0 ? expireS : expireS * (1 - jitter * random());
         return { expire, grace, tags: tags && tagList(tags.apply(call.self, [result, ...call.args])) };
       };
-    const start = (space: CacheSpace, key: string, call: Call, next: Next): Load => {
+    const start = (space: CacheSpace, key: string, call: Call, next: Next, beyond?: number): Load => {
       // What several callers wait for does not end with one of them, but with the last.
       const alone = call.detach();
       return space.load(key, {
@@ -130,6 +130,7 @@ export const cacheResult = definePolicy({
         failed: (error) => events.emit('cacheFailed', call, { key, error }),
         timed: earlyBeta > 0,
         lock,
+        beyond,
         tagged,
       });
     };
@@ -159,9 +160,9 @@ export const cacheResult = definePolicy({
     };
     const early = (cached: Cached, now: number): boolean =>
       earlyBeta > 0 && now - cached.took * earlyBeta * Math.log(1 - random()) >= cached.freshUntil;
-    const refresh = (space: CacheSpace, key: string, call: Call, next: Next): void => {
+    const refresh = (space: CacheSpace, key: string, call: Call, next: Next, beyond: number): void => {
       if (space.loading(key, tagged)) return;
-      const load = start(space, key, call, next);
+      const load = start(space, key, call, next, beyond);
       load.waiting = Infinity;
       load.promise?.catch((error: unknown) => events.emit('cacheFailed', call, { key, error }));
     };
@@ -177,12 +178,12 @@ export const cacheResult = definePolicy({
     ): Promise<unknown> => {
       if (cached !== undefined) {
         if (now < cached.freshUntil) {
-          if (early(cached, now)) refresh(space, key, call, next);
+          if (early(cached, now)) refresh(space, key, call, next, cached.freshUntil);
           events.hit(call, key);
           return Promise.resolve(own(cached.value));
         }
         if (now < cached.freshUntil + staleS) {
-          refresh(space, key, call, next);
+          refresh(space, key, call, next, cached.freshUntil);
           events.emit('cacheStale', call, { key, because: 'revalidate' });
           return Promise.resolve(own(cached.value));
         }

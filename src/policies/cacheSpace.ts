@@ -26,6 +26,10 @@ export interface Load {
   readonly end: (reason: unknown) => void;
   /** In a shared store: what it knows of its key, once it has begun there. */
   begun?: Begun | undefined;
+  /** Nobody waits for it any more. */
+  abandoned?: boolean;
+  /** In a shared store: that it could not begin there. */
+  alone?: boolean;
   /** Its place in the order in which the store was asked. */
   readonly asked: number;
   /** `undefined` while its function begins, when nobody but itself can ask for it. */
@@ -71,6 +75,8 @@ export interface Loading {
   readonly timed: boolean;
   /** Whether one load at a time is enough for all processes. */
   readonly lock: boolean;
+  /** What it is to replace ends then. */
+  readonly beyond?: number | undefined;
   /** Whether the value may carry tags. */
   readonly tagged: boolean;
 }
@@ -130,6 +136,7 @@ export class CacheSpace {
   /** Nobody waits for a load any more: who asks next starts another. */
   abandon(key: string, load: Load): void {
     load.stale = true;
+    load.abandoned = true;
     this.leave(key, load);
   }
 

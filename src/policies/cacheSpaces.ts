@@ -1,4 +1,5 @@
 import { roster } from '../algorithms/index.js';
+import { all } from '../core/all.js';
 import { prefixOf } from '../core/keyspace.js';
 import { openStore, type Provider } from '../core/provider.js';
 import { CacheSpace } from './cacheSpace.js';
@@ -6,12 +7,18 @@ import { nodeOf } from './node.js';
 import { SharedSpace } from './sharedSpace.js';
 import { TagVersions } from './tagVersions.js';
 
+/** More keys than this, and everything is dropped instead. */
+const mostLate = 10_000;
+
 /** All cache spaces of a provider, shared by everybody who uses it. */
 export class CacheSpaces {
   static readonly #ofProvider = new WeakMap<Provider, CacheSpaces>();
   readonly #provider: Provider;
   readonly #spaces = new Map<string, CacheSpace>();
   readonly #bumps = new Map<string, TagVersions>();
+  /** Keys by keyspace that are still to be dropped under names that nobody could be asked for. */
+  readonly #late = new Map<string, Set<string>>();
+  #unwatch: (() => void) | undefined;
 
   private constructor(provider: Provider) {
     this.#provider = provider;
@@ -36,17 +43,12 @@ export class CacheSpaces {
     const bumps = this.#bumpsOf(keyspace);
     const tags = this.#provider.tags?.(prefixOf(keyspace, 'tags'));
     if (!store.shared || !tags) return new CacheSpace(store, bumps);
-    let enrolled: Promise<unknown> | undefined;
     return new SharedSpace(store, bumps, {
       values: store.shared,
       tags,
       locks: openStore(this.#provider, prefixOf(keyspace, 'lock', name)),
       holder: nodeOf(this.#provider),
-      enrol: () =>
-        (enrolled ??= this.#roster(keyspace, name).catch((error: unknown) => {
-          enrolled = undefined;
-          throw error;
-        })),
+      enrol: () => this.#roster(keyspace, name),
     });
   }
 
@@ -56,15 +58,40 @@ export class CacheSpaces {
     await this.#provider.tags?.(prefixOf(keyspace, 'tags')).bump(tags);
   }
 
-  /** Drops keys under every name of a keyspace. */
+  /** Drops keys under every name of a keyspace, also those that only other processes have used. */
   async dropEverywhere(keyspace: string, keys: readonly string[]): Promise<void> {
     const here = [...this.#spaces].filter(([prefix]) => prefix.startsWith(prefixOf(keyspace, 'cacheResult'))).map(([, space]) => space);
-    const drop = async (spaces: readonly CacheSpace[]): Promise<void> =>
-      void (await Promise.all(spaces.flatMap((space) => keys.map(async (key) => space.drop(key)))));
-    await drop(here);
-    if (!this.#provider.shared) return;
-    const names = await this.#roster(keyspace, '');
-    await drop(names.map((name) => this.open(keyspace, name)).filter((space) => !here.includes(space)));
+    const dropped = here.flatMap((space) => keys.map(async (key): Promise<unknown> => space.drop(key)));
+    if (this.#provider.shared) dropped.push(this.#dropElsewhere(keyspace, keys, here));
+    await all(dropped);
+  }
+
+  async #dropElsewhere(keyspace: string, keys: readonly string[], here: readonly CacheSpace[]): Promise<void> {
+    const names = await this.#roster(keyspace, '').catch((error: unknown) => {
+      this.#later(keyspace, keys);
+      throw error;
+    });
+    const others = names.map((name) => this.open(keyspace, name)).filter((space) => !here.includes(space));
+    await Promise.all(others.flatMap((space) => keys.map(async (key) => space.drop(key))));
+  }
+
+  /** What could not be dropped because nobody could be asked for the names is dropped once they can be. */
+  #later(keyspace: string, keys: readonly string[]): void {
+    const late = this.#late.get(keyspace) ?? new Set();
+    for (const key of keys) late.add(key);
+    this.#late.set(keyspace, late);
+    this.#unwatch ??= this.#provider.watch?.(({ up }) => {
+      if (up) this.#dropLate();
+    });
+  }
+
+  #dropLate(): void {
+    const late = [...this.#late];
+    this.#late.clear();
+    for (const [keyspace, keys] of late) {
+      const dropped = keys.size > mostLate ? this.clear(prefixOf(keyspace, 'cacheResult')) : this.dropEverywhere(keyspace, [...keys]);
+      dropped.catch(() => undefined);
+    }
   }
 
   /** Drops all that begins with a prefix. */
@@ -75,7 +102,7 @@ export class CacheSpaces {
 
   /** Every name that anybody ever kept something under, after adding one. */
   async #roster(keyspace: string, name: string): Promise<readonly string[]> {
-    return (await this.#provider.step(`${prefixOf(keyspace, 'tags')}names`, roster, { name })).names;
+    return (await this.#provider.step(prefixOf(keyspace, 'names'), roster, { name })).names;
   }
 
   #bumpsOf(keyspace: string): TagVersions {

@@ -30,6 +30,8 @@ class Peers implements CircuitPeers {
   #leave = 0;
   #asked = -Infinity;
   #probing = false;
+  /** How often the circuit changed by itself. */
+  #changes = 0;
   /** While the others' word is carried out, the circuit's changes are not this process's own. */
   #obeying = false;
 
@@ -60,6 +62,7 @@ class Peers implements CircuitPeers {
   /** This process's own circuit changed: the others hear of it. */
   #changed(state: CircuitState): void {
     if (this.#obeying || state === 'half_open') return;
+    this.#changes++;
     const probed = this.#now() < this.#leave;
     this.#leave = 0;
     if (state === 'closed') {
@@ -70,13 +73,16 @@ class Peers implements CircuitPeers {
 
   #say(action: BallotAction): void {
     this.#asked = this.#now();
+    // #changed has counted before it says so.
+    const changes = this.#changes;
     const answered = (): void => {
       if (action === 'probe') this.#probing = false;
     };
     this.#ask(action).then(
       (decision) => {
         answered();
-        this.#heard(action, decision);
+        // What was asked before the circuit changed says nothing about it any more.
+        if (changes === this.#changes) this.#heard(action, decision);
       },
       () => {
         answered();
@@ -99,7 +105,7 @@ class Peers implements CircuitPeers {
     } else if (this.#together && action !== 'trip') {
       // The others closed it.
       this.#together = false;
-      if (mine !== 'closed') this.#circuit.close();
+      if (mine !== 'closed' && this.#circuit.info.retryAfter !== Infinity) this.#circuit.close();
     }
     this.#obeying = false;
   }

@@ -1,4 +1,5 @@
 import type { Call } from '../core/call.js';
+import { all } from '../core/all.js';
 import { encodeArgs } from '../core/encode.js';
 import { KeyError, OptionsError } from '../core/errors.js';
 import { ByName } from '../core/identity.js';
@@ -109,10 +110,12 @@ export class ResultCache {
   /** Drops what is kept for those arguments, or all of it. Without `self`, under every class that has called. */
   async drop(self: unknown, args: readonly unknown[] | undefined): Promise<void> {
     const places = self === undefined ? this.#places.known() : [this.#places.for(self)];
-    for (const { name, space } of places) {
-      if (args) await space.drop(this.key(self, args));
-      else await CacheSpaces.of(this.runtime.provider).clear(prefixOf(this.runtime.keyspace, 'cacheResult', name));
-    }
+    await all(
+      places.map(async ({ name, space }): Promise<unknown> => {
+        if (args) return space.drop(this.key(self, args));
+        return CacheSpaces.of(this.runtime.provider).clear(prefixOf(this.runtime.keyspace, 'cacheResult', name));
+      }),
+    );
   }
 }
 

@@ -77,6 +77,7 @@ export class SharedSpace extends CacheSpace {
   /** Who looked before a load began shares it; later ones only if nothing was dropped since. */
   override loading(key: string, tagged: boolean, seen?: Look): Load | undefined {
     const load = super.loading(key, tagged);
+    if (load?.alone && seen && !seen.failed && seen.asked > load.asked) return undefined;
     if (load?.begun === undefined || seen === undefined || seen.failed || seen.asked < load.asked) return load;
     if (seen.fence !== load.begun.fence) return undefined;
     return seen.latest !== undefined && seen.latest !== load.begun.latest ? undefined : load;
@@ -94,7 +95,7 @@ export class SharedSpace extends CacheSpace {
     const tags = keep.tags?.length ? keep.tags : undefined;
     const since = tags ? await this.#tags.latest() : 0;
     const stored = this.store.set(key, pack(cachedOf(value, keep, clock.now(), since, 0)), lifeOf(keep));
-    await Promise.all([stored, tags && this.#tags.hold(tags, lifeOf(keep))]);
+    await Promise.all([stored, tags && this.#tags.hold(tags, lifeOf(keep), since)]);
   }
 
   async #run(key: string, load: Load, loading: Loading): Promise<unknown> {
@@ -104,11 +105,13 @@ export class SharedSpace extends CacheSpace {
     } catch (error) {
       tell(error, loading.failed);
     }
+    load.alone = load.begun === undefined;
+    if (load.abandoned) throw new AbandonedError();
     const { begun } = load;
     if (!begun || !loading.lock) return this.#value(key, load, loading, begun);
     const lock = new Lock(this.#locks, key, `${this.#holder}/${begun.fence}/${load.asked}`, loading.clock);
     try {
-      const known = await this.#turn(key, lock, loading);
+      const known = await this.#turn(key, load, lock, loading);
       return known ? known.value : await this.#value(key, load, loading, begun);
     } finally {
       lock.release();
@@ -116,7 +119,7 @@ export class SharedSpace extends CacheSpace {
   }
 
   /** Waits for the lock, or for the value that its holder brings. Where the store fails, everybody is on his own. */
-  async #turn(key: string, lock: Lock, { clock, failed }: Loading): Promise<Cached | undefined> {
+  async #turn(key: string, load: Load, lock: Lock, { clock, failed, beyond = 0 }: Loading): Promise<Cached | undefined> {
     for (;;) {
       let wait: number;
       try {
@@ -124,11 +127,12 @@ export class SharedSpace extends CacheSpace {
         // Also who got it at once: its last holder may have been done in between.
         const { value } = await this.#values.read(key);
         const cached = await this.#unpack(value);
-        if (cached && clock.now() < cached.freshUntil) return cached;
+        if (cached && cached.freshUntil > Math.max(clock.now(), beyond)) return cached;
       } catch (error) {
         tell(error, failed);
         return undefined;
       }
+      if (load.abandoned) throw new AbandonedError();
       if (wait === 0) return undefined;
       await new Promise<void>((resolve) => void after(clock, Math.min(wait, pollMs), resolve));
     }
@@ -155,9 +159,9 @@ export class SharedSpace extends CacheSpace {
 
   async #keep(key: string, value: unknown, keep: Keep, { fence, latest }: Begun, now: number, took: number): Promise<void> {
     const tags = keep.tags?.length ? keep.tags : undefined;
-    const cached = cachedOf(value, keep, now, latest, took);
-    // In one go: a value whose tags are not yet held is a miss.
-    await Promise.all([this.#values.put(key, pack(cached), lifeOf(keep), fence), tags && this.#tags.hold(tags, lifeOf(keep))]);
+    // First the tags: what was bumped meanwhile must not push out the value of a later load.
+    if (tags && (await this.#tags.hold(tags, lifeOf(keep), latest)).some((number) => number > latest)) return;
+    await this.#values.put(key, pack(cachedOf(value, keep, now, latest, took)), lifeOf(keep), fence);
   }
 
   /** The value with what is known of it, if none of its tags was bumped since. */
@@ -180,6 +184,9 @@ function pack({ value, freshUntil, took, since, tags }: Cached): Packed {
   };
 }
 
+/** Nobody waits for the load any more: its function need not begin. */
+class AbandonedError extends Error {}
+
 /** That the store is down was told when it went down. */
 function tell(error: unknown, failed: (error: unknown) => void): void {
   if (!(error instanceof StoreUnavailableError && error.down)) failed(error);
@@ -193,6 +200,7 @@ class Lock {
   readonly #clock: Clock;
   #timer: { clear(): void } | undefined;
   #held = false;
+  #over = false;
 
   constructor(store: Store, key: string, holder: string, clock: Clock) {
     this.#store = store;
@@ -206,20 +214,31 @@ class Lock {
     const { allowed, retryAfter } = await this.#store.step(this.#key, lease, { holder: this.#holder, ttl: leaseMs });
     if (!allowed) return Math.max(1, retryAfter);
     this.#held = true;
-    this.#prolong();
+    if (this.#over) this.#give();
+    else this.#prolong();
     return 0;
   }
 
   release(): void {
+    this.#over = true;
     this.#timer?.clear();
-    if (!this.#held) return;
+    if (this.#held) this.#give();
+  }
+
+  #give(): void {
     this.#held = false;
     Promise.resolve(this.#store.step(this.#key, lease, { holder: this.#holder, ttl: 0 })).catch(() => undefined);
   }
 
   #prolong(): void {
     this.#timer = after(this.#clock, leaseMs / 3, () => {
-      if (this.#held) this.take().catch(() => undefined);
+      const again = (): void => {
+        if (!this.#over) this.#prolong();
+      };
+      // It may have been lost meanwhile, or Redis: it is asked for again as long as the load runs.
+      this.take().then((wait) => {
+        if (wait > 0) again();
+      }, again);
     });
   }
 }

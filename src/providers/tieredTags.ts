@@ -41,8 +41,8 @@ export class TieredTags implements Tags {
     return tags.map((_, i) => known[i] ?? (fetched[missing.indexOf(tags[i] as string)] as number));
   }
 
-  hold(tags: readonly string[], ttlMs: number | undefined): Promise<void> {
-    return this.#remote.hold(tags, ttlMs);
+  hold(tags: readonly string[], ttlMs: number | undefined, since: number): Promise<readonly number[]> {
+    return this.#remote.hold(tags, ttlMs, since);
   }
 
   /** A tag was bumped, or was seen to have been. Numbers only grow; where the number is not known, neither is any other. */

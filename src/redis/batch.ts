@@ -1,6 +1,6 @@
 import type { Ask } from './ask.js';
 import { Harness, type Run } from './harness.js';
-import type { Health } from './health.js';
+import type { Health, Probe } from './health.js';
 import type { Wire } from './wire.js';
 
 /** More than this many keys in one command, and Redis would rest while this process reads its answers, and the other way round. */
@@ -101,7 +101,7 @@ export class Batch {
   #sendReads({ keys, readers }: Tick): void {
     const [first] = keys as [string];
     this.#health()
-      .guard(first, () => this.#wire.send(first, ['MGET', ...keys]))
+      .guard(() => this.#wire.send(first, ['MGET', ...keys]), probeOf(this.#wire, first))
       .then(
         (values) => {
           for (const { place, heard } of readers) heard((values as readonly unknown[])[place]);
@@ -114,7 +114,7 @@ export class Batch {
     const first = (asks[0] as AnyAsk).key;
     const run = this.#harness.run(asks, this.#now?.());
     return this.#health()
-      .guard(first, () => runScript(this.#wire, first, run))
+      .guard(() => runScript(this.#wire, first, run), probeOf(this.#wire, first))
       .then(
         (replies) => {
           for (let i = 0; i < asks.length; i++) (asks[i] as AnyAsk).answered(Harness.reply(replies as readonly unknown[], i));
@@ -132,4 +132,9 @@ export function runScript(wire: Wire, key: string, { script, rest }: Run): Promi
     if (error instanceof Error && error.message.startsWith('NOSCRIPT')) return wire.send(key, ['EVAL', script.source, ...rest]);
     throw error;
   });
+}
+
+/** Looks whether a key can be written again, without writing. */
+export function probeOf(wire: Wire, key: string): Probe {
+  return () => wire.send(key, ['SETRANGE', key, '0', '']);
 }

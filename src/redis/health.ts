@@ -19,6 +19,9 @@ const lastProbe = 1000;
 /** A connection on which nothing is answered for so long is given up. */
 const silence = 2000;
 
+/** A timer that fires so many milliseconds late says that this process was busy. */
+const late = 20;
+
 /** Looks whether a server works again. */
 export type Probe = () => Promise<unknown>;
 
@@ -58,13 +61,20 @@ export class Health {
   /** Runs an operation under the deadline, up or down. */
   attempt(operation: () => Promise<unknown>): Promise<unknown> {
     return new Promise((resolve, reject) => {
+      const { deadline } = this.#rules;
+      let timer: ReturnType<typeof setTimeout>;
       let settled = false;
-      const timer = setTimeout(() => {
-        // A busy process may hold the answer already, unread: what has arrived is read before this runs.
-        setImmediate(() => {
-          if (!settled) reject(new Error(`no answer within ${this.#rules.deadline} ms`));
-        });
-      }, this.#rules.deadline);
+      const wait = (patient: boolean): void => {
+        const due = performance.now() + deadline;
+        timer = setTimeout(() => {
+          // A process that was busy may not even have sent it, or hold the answer already, unread.
+          if (patient && performance.now() > due + late) return wait(false);
+          setImmediate(() => {
+            if (!settled) reject(new Error(`no answer within ${deadline} ms`));
+          });
+        }, deadline);
+      };
+      wait(true);
       const done =
         <T>(settle: (value: T) => void) =>
         (value: T): void => {
@@ -133,7 +143,8 @@ export function unavailable(store: string, cause: unknown): StoreUnavailableErro
 const outage = /\b(OOM|READONLY|MISCONF|NOREPLICAS|LOADING|BUSY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN)\b/;
 
 /** Whether an error says that the server is out of order, and not that this one command was wrong. */
-function isOutage(error: unknown): boolean {
+export function isOutage(error: unknown): boolean {
+  if (error instanceof StoreUnavailableError) return error.down;
   const message = error instanceof Error ? error.message : '';
   return outage.test(message) || !/^(ERR|WRONGTYPE|NOSCRIPT|CROSSSLOT|NOPERM)\b/.test(message);
 }

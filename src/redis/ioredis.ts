@@ -6,7 +6,7 @@ import type { ServerWire, Wire } from './wire.js';
 interface Client {
   readonly status?: string;
   readonly isCluster?: boolean;
-  readonly options?: { readonly keyPrefix?: string };
+  readonly options?: { readonly keyPrefix?: string; readonly host?: string; readonly port?: number };
   /** A cluster's servers by slot, the one that writes first. */
   readonly slots?: readonly (readonly string[])[];
   call(command: string, args: readonly string[]): Promise<unknown>;
@@ -16,41 +16,65 @@ interface Client {
   subscribe(channel: string): Promise<unknown>;
   ping(): Promise<unknown>;
   connect(): Promise<void>;
-  disconnect(): void;
+  disconnect(reconnect?: boolean): void;
+  refreshSlotsCache?(done: () => void): void;
   quit(): Promise<unknown>;
 }
+
+/** How long a server may take to say goodbye, in milliseconds. */
+const goodbyeMs = 200;
 
 /** A wire over an ioredis client: plain, Cluster or Sentinel, version 5 or 6. */
 export function ioredisWire(given: object): Wire | undefined {
   const client = given as Client;
   if (typeof client.call !== 'function' || typeof client.duplicate !== 'function') return undefined;
   const cluster = client.isCluster === true;
+  const keyPrefix = client.options?.keyPrefix ?? '';
   const servers = (): readonly Client[] => (cluster && client.nodes ? client.nodes('master') : [client]);
   return {
-    keyPrefix: client.options?.keyPrefix ?? '',
+    keyPrefix,
     send: (_key, args) => call(client, args),
-    shardOf: cluster ? slotOf : () => 0,
+    shardOf: cluster ? (key) => slotOf(keyPrefix + key) : () => 0,
     serverOf: (shard) => client.slots?.[shard]?.[0] ?? 'redis',
-    servers: () => servers().map((one): ServerWire => ({ send: (args) => call(one, args) })),
+    servers: () =>
+      servers().map((one): ServerWire => ({
+        name: cluster ? `${one.options?.host}:${one.options?.port}` : 'redis',
+        send: (args) => call(one, args),
+      })),
+    reconsider() {
+      // Commands that were not answered are sent again by ioredis itself.
+      if (client.refreshSlotsCache) client.refreshSlotsCache(() => undefined);
+      else if (client.status === 'ready') client.disconnect(true);
+    },
     subscribe: (channel, hearing) =>
       keepHearing(hearing, async (lost) => {
         // On a cluster one server hears what all of them publish.
         const known = servers();
         const server = known[Math.floor(Math.random() * known.length)];
         if (!server) throw new Error('no server of the cluster is known yet');
-        const own = server.duplicate({ lazyConnect: true, retryStrategy: null, autoResubscribe: false, maxRetriesPerRequest: null });
+        const own = server.duplicate({
+          lazyConnect: true,
+          retryStrategy: null,
+          autoResubscribe: false,
+          maxRetriesPerRequest: null,
+          disconnectTimeout: 10,
+        });
         // An error comes with the loss of the connection, which is told by itself.
         own.on('error', () => undefined);
         own.on('close', lost);
         own.on('message', (_channel: string, text: string) => hearing.message(text));
         await own.connect();
-        await own.subscribe(channel);
+        await own.subscribe(channel).catch((error: unknown) => {
+          own.disconnect();
+          throw error;
+        });
         return { ping: () => own.ping(), close: () => own.disconnect() };
       }),
     async close() {
-      // A client that cannot reach its server would wait for it to say goodbye.
-      if (client.status === 'ready') await client.quit().catch(() => undefined);
-      else client.disconnect();
+      // A server that hangs is not waited for.
+      const patience = new Promise((resolve) => setTimeout(resolve, goodbyeMs).unref());
+      if (client.status === 'ready') await Promise.race([client.quit().catch(() => undefined), patience]);
+      client.disconnect();
     },
   };
 }

@@ -1,13 +1,14 @@
 import { randomBytes } from 'node:crypto';
+import { all } from '../core/all.js';
 import { type Clock, systemClock } from '../core/clock.js';
 import { StoreUnavailableError } from '../core/errors.js';
 import type { LuaStep, StoreChange } from '../core/provider.js';
 import { Ask } from './ask.js';
 import { type AnyAsk, Batch, runScript } from './batch.js';
 import { type Asked, Harness } from './harness.js';
-import { Health, unavailable } from './health.js';
-import { Owed } from './owed.js';
-import type { Wire } from './wire.js';
+import { Health } from './health.js';
+import { type Debt, Owed } from './owed.js';
+import type { ServerWire, Wire } from './wire.js';
 
 /** What a link is made of. Milliseconds. */
 export interface LinkOptions {
@@ -28,7 +29,10 @@ export class Link {
   readonly #batches = new Map<number, Batch>();
   readonly #servers = new Map<string, Health>();
   readonly #listeners = new Set<(change: StoreChange) => void>();
-  readonly #owed = new Owed((prefix) => this.clear(prefix));
+  readonly #owed = new Owed(
+    (prefix) => this.#clearing(prefix),
+    (server) => this.#servers.get(server)?.up !== false,
+  );
   readonly #node = randomBytes(9).toString('base64url');
   #tokens = 0;
   #batch: Batch | undefined;
@@ -82,14 +86,25 @@ export class Link {
   }
 
   /** Does something that must not get lost: when its server cannot be reached, it is done as soon as that is back, and the error says so. */
-  async must<T>(id: string, prefix: string | undefined, action: () => Promise<T>, again: () => Promise<unknown>): Promise<T> {
+  async must<T>(id: string, debt: Debt, action: () => Promise<T>): Promise<T> {
     try {
       return await action();
     } catch (error) {
-      if (!(error instanceof StoreUnavailableError)) throw error;
-      this.#owed.add(id, { prefix, action: again });
+      if (!(error instanceof StoreUnavailableError) || !error.down) throw error;
+      this.#owed.add(id, debt);
       throw new StoreUnavailableError(`${error.message}; it is done as soon as that is possible, if this process lives`, { cause: error });
     }
+  }
+
+  /** Changes a key in a way that must not get lost. */
+  mustChange<P, D>(id: string, prefix: string, key: string, step: LuaStep<P, D>, params: P): Promise<D> {
+    const debt = { server: () => this.serverOf(key), prefix, action: () => this.now(key, step, params) };
+    return this.must(id, debt, () => this.change(key, step, params));
+  }
+
+  /** The server that a key lies on. */
+  serverOf(key: string): string {
+    return this.wire.serverOf(this.wire.shardOf(key));
   }
 
   /** One step now, by itself, whatever is known of the server. */
@@ -101,34 +116,41 @@ export class Link {
   }
 
   /** Drops every key that begins with a prefix, on every server, a thousand at a time. */
-  async clear(prefix: string): Promise<void> {
-    const pattern = (this.wire.keyPrefix + prefix).replaceAll(/[*?[\]\\^-]/g, '\\$&') + '*';
-    await Promise.all(
-      this.wire.servers().map(async (server) => {
-        let cursor = '0';
-        do {
-          const [next, keys] = (await this.#attempt(() => server.send(['SCAN', cursor, 'MATCH', pattern, 'COUNT', '1000']))) as [
-            string | number,
-            string[],
-          ];
-          cursor = String(next);
-          await Promise.all(
-            this.#together(keys).map(([first, ...others]) => this.#attempt(() => this.wire.send(first, ['UNLINK', first, ...others]))),
-          );
-        } while (cursor !== '0');
-      }),
+  clear(prefix: string): Promise<void> {
+    return this.must(`clear ${prefix}`, this.#clearing(prefix), () =>
+      this.#clear(prefix, ({ name, send }, operation) => this.#healthOf(name).guard(operation, () => send(['PING']))),
     );
   }
 
+  #clearing(prefix: string): Debt {
+    return {
+      server: () => undefined,
+      prefix,
+      action: () => this.#clear(prefix, ({ name }, operation) => this.#healthOf(name).attempt(operation)),
+    };
+  }
+
+  async #clear(prefix: string, run: (server: ServerWire, operation: () => Promise<unknown>) => Promise<unknown>): Promise<void> {
+    const pattern = (this.wire.keyPrefix + prefix).replaceAll(/[*?[\]\\^-]/g, '\\$&') + '*';
+    const each = async (server: ServerWire): Promise<void> => {
+      let cursor = '0';
+      do {
+        const found = await run(server, () => server.send(['SCAN', cursor, 'MATCH', pattern, 'COUNT', '1000']));
+        const [next, keys] = found as [string | number, string[]];
+        cursor = String(next);
+        await Promise.all(
+          this.#together(keys).map(([first, ...others]) => run(server, () => this.wire.send(first, ['UNLINK', first, ...others]))),
+        );
+      } while (cursor !== '0');
+    };
+    await all(this.wire.servers().map(each));
+  }
+
   publish(channel: string, text: string): Promise<unknown> {
-    const health = this.#health(this.wire.shardOf(channel));
+    const server = (): string => this.serverOf(channel);
     const send = (): Promise<unknown> => this.wire.send(channel, ['PUBLISH', channel, text]);
-    return this.must(
-      `publish ${text}`,
-      undefined,
-      () => health.guard(channel, send),
-      () => health.attempt(send),
-    );
+    const debt: Debt = { server, prefix: undefined, action: () => this.#healthOf(server()).attempt(send) };
+    return this.must(`publish ${text}`, debt, () => this.#healthOf(server()).guard(send, send));
   }
 
   watch(listener: (change: StoreChange) => void): () => void {
@@ -137,6 +159,7 @@ export class Link {
   }
 
   async close(own: boolean): Promise<void> {
+    this.#owed.close();
     for (const health of this.#servers.values()) health.close();
     if (own) await this.wire.close();
   }
@@ -153,14 +176,6 @@ export class Link {
     return [...groups.values()];
   }
 
-  async #attempt(operation: () => Promise<unknown>): Promise<unknown> {
-    try {
-      return await this.#health(0).attempt(operation);
-    } catch (error) {
-      throw unavailable('redis', error);
-    }
-  }
-
   #of(key: string): Batch {
     const shard = this.wire.shardOf(key);
     if (shard === 0 && this.#batch) return this.#batch;
@@ -174,14 +189,17 @@ export class Link {
   }
 
   #health(shard: number): Health {
-    const store = this.wire.serverOf(shard);
+    return this.#healthOf(this.wire.serverOf(shard));
+  }
+
+  #healthOf(store: string): Health {
     let health = this.#servers.get(store);
     if (!health) {
       health = new Health({
         store,
         deadline: this.#deadline,
-        probe: (key) => this.wire.send(key, ['SETRANGE', key, '0', '']),
-        heal: () => this.#owed.settle(),
+        heal: () => this.#owed.settle(store),
+        lost: () => this.wire.reconsider(),
         changed: (change) => {
           for (const listener of this.#listeners) listener(change);
         },

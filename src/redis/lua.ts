@@ -41,6 +41,10 @@ else
   redis.call('SET', ${key}, new, 'PX', string.format('%d', math.ceil(life) + margin))
 end`;
 
+/** Until when the key of a state with a front lives. Where that has passed, or where somebody else left what is no such state, there is none. */
+const check = (front: string): string => `local lives_until = old and #old >= ${front} + 8 and struct.unpack('>d', old, ${front} + 1) or 0
+if not (lives_until > now and lives_until < ${1e15}) then old = false end`;
+
 /** The script of one step on one key. */
 export function singleSource({ body, front }: AnyStep): string {
   return `
@@ -51,7 +55,8 @@ end
 local p = {}
 for i = 2, #ARGV do p[i - 1] = tonumber(ARGV[i]) or string.sub(ARGV[i], 2) end
 local old = redis.pcall('GET', KEYS[1])
-if type(old) ~= 'string'${front === undefined ? '' : ` or #old < ${front + 8}`} then old = false end
+if type(old) ~= 'string' then old = false end
+${front === undefined ? '' : check(String(front))}
 local ok, new, life, one, two, three, tail = step(old, now, p)
 if new then
 ${front === undefined ? '' : `if new ~= '' then\n${place(String(front))}\nend`}
@@ -101,8 +106,11 @@ while i <= total do
       places[key] = j
     end
     local old, front = stored[first], set.front
-    -- What somebody else left under this key is no state.
-    if front and old and #old < front + 8 then old = false end
+    local lives_until = 0
+    if front then
+      lives_until = old and #old >= front + 8 and struct.unpack('>d', old, front + 1) or 0
+      if not (lives_until > now and lives_until < ${1e15}) then old = false end
+    end
     local ok, new, life, one, two, three, tail = set.step(old, now, set)
     answers[a + 1], answers[a + 2], answers[a + 3], answers[a + 4] = ok, one or '', two or '', three or ''
     a = a + 4

@@ -53,7 +53,9 @@ function plainWire(client: Client): Wire {
     send: (_key, args) => send(args),
     shardOf: () => 0,
     serverOf: () => 'redis',
-    servers: () => [{ send }],
+    servers: () => [{ name: 'redis', send }],
+    // It looks for itself.
+    reconsider: () => undefined,
     subscribe: (channel, hearing) => keepHearing(hearing, (lost) => hear(client, channel, hearing.message, lost)),
     close: async () => client.destroy(),
   };
@@ -66,7 +68,11 @@ function clusterWire(cluster: Cluster): Wire {
     shardOf: slotOf,
     serverOf: (shard) => cluster.slots[shard]?.master.address ?? 'redis',
     servers: () =>
-      cluster.masters.map((server): ServerWire => ({ send: async (args) => (await cluster.nodeClient(server)).sendCommand(args) })),
+      cluster.masters.map((server): ServerWire => ({
+        name: server.address,
+        send: async (args) => (await cluster.nodeClient(server)).sendCommand(args),
+      })),
+    reconsider: () => undefined,
     subscribe: (channel, hearing) =>
       keepHearing(hearing, async (lost) => {
         const { masters } = cluster;
@@ -85,12 +91,17 @@ function sentinelWire(sentinel: Sentinel): Wire {
     send: (_key, args) => send(args),
     shardOf: () => 0,
     serverOf: () => 'redis',
-    servers: () => [{ send }],
+    servers: () => [{ name: 'redis', send }],
+    // It looks for itself.
+    reconsider: () => undefined,
     subscribe: (channel, hearing) =>
       keepHearing(hearing, async (lost) => {
         const listener = hearing.message;
         sentinel.on('topology-change', lost);
-        await sentinel.subscribe(channel, listener);
+        await sentinel.subscribe(channel, listener).catch((error: unknown) => {
+          sentinel.off('topology-change', lost);
+          throw error;
+        });
         return {
           ping: () => sentinel.ping(),
           close() {
@@ -108,6 +119,9 @@ async function hear(client: Client, channel: string, message: (text: string) => 
   own.on('error', lost);
   own.on('end', lost);
   await own.connect();
-  await own.subscribe(channel, message);
+  await own.subscribe(channel, message).catch((error: unknown) => {
+    own.destroy();
+    throw error;
+  });
   return { ping: () => own.ping(), close: () => own.destroy() };
 }

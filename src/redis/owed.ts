@@ -1,3 +1,5 @@
+import { isOutage } from './health.js';
+
 /** What is still to be done, and what can be cleared in its place. */
 export interface Debt {
   /** The server that it is owed to, as it is known now; none for what concerns all of them. */
@@ -18,6 +20,7 @@ export class Owed {
   readonly #clear: (prefix: string) => Debt;
   readonly #up: (server: string) => boolean;
   #debts = new Map<string, Debt>();
+  readonly #running = new Set<string>();
   #timer: ReturnType<typeof setInterval> | undefined;
 
   constructor(clear: (prefix: string) => Debt, up: (server: string) => boolean) {
@@ -27,6 +30,9 @@ export class Owed {
 
   /** Remembers a debt; one of an equal id takes the place of the earlier. Where there are too many, their prefixes are cleared instead. */
   add(id: string, debt: Debt): void {
+    const clear = `clear ${debt.prefix}`;
+    // What is going to be cleared need not be dropped as well.
+    if (debt.prefix !== undefined && this.#debts.has(clear) && !this.#running.has(clear)) return;
     this.#debts.delete(id);
     this.#debts.set(id, debt);
     this.#timer ??= setInterval(() => void this.#retry(), again).unref();
@@ -65,7 +71,15 @@ export class Owed {
       if (now.length === 0) return;
       await Promise.all(
         now.map(async ([id, debt]) => {
-          await debt.action();
+          this.#running.add(id);
+          try {
+            await debt.action();
+          } catch (error) {
+            // What a server refuses that is well, it will refuse for ever.
+            if (isOutage(error)) throw error;
+          } finally {
+            this.#running.delete(id);
+          }
           if (this.#debts.get(id) === debt) this.#debts.delete(id);
         }),
       );

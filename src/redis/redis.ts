@@ -96,12 +96,7 @@ export class RedisProvider extends RedisStore implements Provider {
     const { link, refusals, instead } = this.common;
     refusals?.clear();
     if (typeof instead === 'object') void instead.clear(prefix);
-    await link.must(
-      `clear ${prefix}`,
-      prefix,
-      () => link.clear(prefix),
-      () => link.clear(prefix),
-    );
+    await link.clear(prefix);
   }
 
   watch(listener: (change: StoreChange) => void): () => void {
@@ -120,15 +115,14 @@ interface Ioredis {
 
 function connect(url: string): RedisClient {
   if (!/^(rediss?|unix):\/\//.test(url))
-    throw new OptionsError(`redis: option "url" must begin with redis:// or rediss:// (got '${url.replace(/:[^:@/]*@/, ':…@')}')`);
+    throw new OptionsError(`redis: option "url" must begin with redis:// or rediss:// (got '${url.replace(/\/\/.*@/, '//…@')}')`);
   let ioredis: Ioredis;
   try {
     ioredis = createRequire(import.meta.url)('ioredis') as Ioredis;
   } catch (cause) {
     throw new OptionsError('redis: option "url" needs the package ioredis (npm install ioredis); or pass a client of your own', { cause });
   }
-  // A connection that died without a word is given up after five seconds.
-  const client = new ioredis.Redis(url, { connectTimeout: 2000, socketTimeout: 5000, maxRetriesPerRequest: 1 });
+  const client = new ioredis.Redis(url, { connectTimeout: 2000, maxRetriesPerRequest: 1, disconnectTimeout: 10 });
   // What fails is told where it is asked for.
   client.on('error', () => undefined);
   return client;

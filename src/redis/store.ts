@@ -50,12 +50,7 @@ export class RedisStore implements Store {
     const whole = this.#key(key);
     refusals?.delete(whole);
     if (typeof instead === 'object') void instead.delete(whole);
-    return link.must(
-      `drop ${whole}`,
-      this.#prefix,
-      () => link.change(whole, drop, ''),
-      () => link.now(whole, drop, ''),
-    );
+    return link.mustChange(`drop ${whole}`, this.#prefix, whole, drop, '');
   }
 
   has(key: string): Promise<boolean> {
@@ -73,15 +68,16 @@ export class RedisStore implements Store {
     const { link, refusals, instead } = this.common;
     const whole = this.#key(key);
     const limiter = algorithm.unasked !== undefined;
+    const up = !limiter || link.up(whole);
+    if (limiter && !up && instead !== 'closed') return otherwise(this.common, whole, algorithm, params, undefined);
     const now = limiter && refusals ? link.clock.now() : 0;
     if (limiter && refusals) {
       if ((params as Quota).cost < 0) refusals.delete(whole);
-      else if (!refusals.none) {
+      else if (up && !refusals.none) {
         const known = refusals.find(whole, params as Quota, now);
         if (known) return known as unknown as D;
       }
     }
-    if (limiter && instead !== 'closed' && !link.up(whole)) return otherwise(this.common, whole, algorithm, params, undefined);
     const step = luaOf(algorithm);
     const args = this.#argsOf(step, params);
     return new Promise((resolve, reject) =>

@@ -27,8 +27,9 @@ export function keepHearing({ up, down }: Hearing, open: (lost: () => void) => P
     const lost = (): void => {
       if (over) return;
       over = true;
-      release(present);
+      const last = present;
       present = undefined;
+      release(last);
       if (closed) return;
       down();
       later(connect, reconnectMs);
@@ -54,7 +55,9 @@ export function keepHearing({ up, down }: Hearing, open: (lost: () => void) => P
     close() {
       closed = true;
       clearTimeout(timer);
-      release(present);
+      const last = present;
+      present = undefined;
+      release(last);
     },
   };
 }

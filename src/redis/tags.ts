@@ -23,29 +23,32 @@ export class RedisTags implements Tags {
     return known === Infinity ? this.#link.change(this.#counter, count, 0) : known;
   }
 
-  async bump(tags: readonly string[]): Promise<number> {
-    return this.#link.must(
-      `bump ${this.#prefix}${tags.join('\n')}`,
-      this.#prefix,
-      async () => {
-        const number = await this.#link.change(this.#counter, count, 1);
-        await Promise.all(tags.map((tag) => this.#link.change(this.#key(tag), mark, { number, ttl: remembered })));
-        return number;
+  bump(tags: readonly string[]): Promise<number> {
+    const link = this.#link;
+    const keys = [this.#counter, ...tags.map((tag) => this.#key(tag))];
+    const debt = {
+      // What lies on several servers must not keep one of them down until the others are up.
+      server: () => (new Set(keys.map((key) => link.serverOf(key))).size === 1 ? link.serverOf(this.#counter) : undefined),
+      prefix: this.#prefix,
+      action: async () => {
+        const number = await link.now(this.#counter, count, 1);
+        await Promise.all(tags.map((tag) => link.now(this.#key(tag), mark, { number, ttl: remembered })));
       },
-      async () => {
-        const number = await this.#link.now(this.#counter, count, 1);
-        await Promise.all(tags.map((tag) => this.#link.now(this.#key(tag), mark, { number, ttl: remembered })));
-      },
-    );
+    };
+    return link.must(`bump ${this.#prefix}${tags.join('\n')}`, debt, async () => {
+      const number = await link.change(this.#counter, count, 1);
+      await Promise.all(tags.map((tag) => link.change(this.#key(tag), mark, { number, ttl: remembered })));
+      return number;
+    });
   }
 
   numbers(tags: readonly string[]): Promise<readonly number[]> {
     return Promise.all(tags.map((tag) => this.#link.read(this.#key(tag), numberIn)));
   }
 
-  async hold(tags: readonly string[], ttlMs: number | undefined): Promise<void> {
+  hold(tags: readonly string[], ttlMs: number | undefined, since: number): Promise<readonly number[]> {
     const ttl = (ttlMs ?? forever) + remembered;
-    await Promise.all(tags.map((tag) => this.#link.change(this.#key(tag), mark, { number: 0, ttl })));
+    return Promise.all(tags.map((tag) => this.#link.change(this.#key(tag), mark, { number: 0, ttl, since })));
   }
 
   #key(tag: string): string {

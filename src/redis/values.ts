@@ -106,17 +106,18 @@ export const count: LuaStep<number, number> = {
 /** A tag's number and how long it is to be remembered at least, in milliseconds. */
 export interface Mark {
   readonly number: number;
+  /** What a tag that nobody knows begins with, at least. */
+  readonly since?: number;
   readonly ttl: number;
 }
 
-/** Raises a tag to a number. A tag that nobody knows begins with it. */
-export const mark: LuaStep<Mark, boolean> = {
+/** Raises a tag to a number, and answers with the one that it has then. */
+export const mark: LuaStep<Mark, number> = {
   body: `
-    local number, ends = 0, 0
-    if raw then number, ends = string.match(raw, '^(%d+) (%d+)$') end
-    number = math.max(tonumber(number or 0), p[1])
+    local number, ends = string.match(raw or '', '^(%d+) (%d+)$')
+    number = math.max(tonumber(number or p[3]), p[1])
     ends = math.max(tonumber(ends or 0), now + p[2])
-    return 1, string.format('%.0f %.0f', number, ends), ends - now`,
-  args: ({ number, ttl }) => [number, ttl],
-  decision: done,
+    return 1, string.format('%.0f %.0f', number, ends), ends - now, string.format('%.0f', number)`,
+  args: ({ number, ttl, since = 0 }) => [number, ttl, since],
+  decision: ([, number]) => Number(number),
 };

@@ -2,6 +2,8 @@ import type { Hearing, Subscription } from '../core/provider.js';
 
 /** One server that keys can be scanned on. */
 export interface ServerWire {
+  /** As `serverOf` calls it. */
+  readonly name: string;
   send(args: readonly string[]): Promise<unknown>;
 }
 
@@ -17,6 +19,8 @@ export interface Wire {
   servers(): readonly ServerWire[];
   /** What the client itself puts before every key. */
   readonly keyPrefix: string;
+  /** A server has been silent for long: the client is to look whether another took its place. */
+  reconsider(): void;
   subscribe(channel: string, hearing: Hearing): Subscription;
   /** Ends a client that was opened here. */
   close(): Promise<void>;
