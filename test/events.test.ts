@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { OptionsError, Premier, type PremierEvent } from 'premier';
+import { OptionsError, Premier, type PremierEvent, memory, type StoreChange } from 'premier';
 import { FakeClock } from 'premier/testing';
 import { outcome } from './support/doubles.js';
 
@@ -48,9 +48,20 @@ describe('events', () => {
 
   test('every event is told with its detail', async () => {
     const clock = new FakeClock();
-    const premier = new Premier({ clock });
+    const changes: ((change: StoreChange) => void)[] = [];
+    const provider = Object.assign(memory({ clock }), {
+      watch(listener: (change: StoreChange) => void) {
+        changes.push(listener);
+        return () => undefined;
+      },
+    });
+    const premier = new Premier({ clock, provider });
     const heard = new Map<string, PremierEvent>();
     premier.on('*', (event) => heard.set(event.type, event));
+    for (const tell of changes) {
+      tell({ up: false, store: 'redis', error: new Error('gone') });
+      tell({ up: true, store: 'redis', seconds: 2 });
+    }
     const sick = async (): Promise<string> => {
       throw new Error('sick');
     };

@@ -18,7 +18,7 @@ export class CacheSpaces {
   readonly #bumps = new Map<string, TagVersions>();
   /** Keys by keyspace that are still to be dropped under names that nobody could be asked for. */
   readonly #late = new Map<string, Set<string>>();
-  #unwatch: (() => void) | undefined;
+  #watching = false;
 
   private constructor(provider: Provider) {
     this.#provider = provider;
@@ -80,7 +80,9 @@ export class CacheSpaces {
     const late = this.#late.get(keyspace) ?? new Set();
     for (const key of keys) late.add(key);
     this.#late.set(keyspace, late);
-    this.#unwatch ??= this.#provider.watch?.(({ up }) => {
+    if (this.#watching) return;
+    this.#watching = true;
+    this.#provider.watch?.(({ up }) => {
       if (up) this.#dropLate();
     });
   }

@@ -60,9 +60,16 @@ export interface Ruling {
   readonly keyed: Keyed;
 }
 
+/** What a rule asks of its algorithm for a cost of 1. One object for each rule: a provider may remember what it made of it. */
+const ones = new WeakMap<LimitRule, Quota>();
+
 /** What a rule asks of its algorithm for a cost. */
-export function quotaOf({ quota, duration, capacity }: LimitRule, cost: number): Quota {
-  return { quota, duration, capacity, cost };
+export function quotaOf(rule: LimitRule, cost: number): Quota {
+  const { quota, duration, capacity } = rule;
+  if (cost !== 1) return { quota, duration, capacity, cost };
+  let one = ones.get(rule);
+  if (!one) ones.set(rule, (one = { quota, duration, capacity, cost }));
+  return one;
 }
 
 /** Spends `cost` of every limit, or of none; rules by the limit that binds: the longest wait, or the fewest calls left. */

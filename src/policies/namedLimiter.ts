@@ -65,10 +65,7 @@ export function namedLimiter(options: NamedLimiterOptions, runtime: Runtime): Na
   const name = resolved.name ?? unused(runtime, `${rule.algorithm} ${rule.quota}/${rule.capacity} per ${rule.duration}`);
   const store = openLimit(runtime, `limiter/${rule.algorithm}/${name}`, [rule]);
 
-  // One object for the commonest cost: a provider may remember what it made of it.
-  const one = quotaOf(rule, 1);
-  const step = async (key: string, cost: number): Promise<Verdict> =>
-    store.step(checkedKey(key), algorithm, cost === 1 ? one : quotaOf(rule, cost));
+  const step = async (key: string, cost: number): Promise<Verdict> => store.step(checkedKey(key), algorithm, quotaOf(rule, cost));
   return {
     async consume(key, cost = 1) {
       return inSeconds(await step(key, checkedCost('consume', cost)));

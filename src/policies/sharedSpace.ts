@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import { lease } from '../algorithms/index.js';
 import { after, type Clock } from '../core/clock.js';
 import { StoreUnavailableError } from '../core/errors.js';
@@ -36,6 +37,8 @@ export class SharedSpace extends CacheSpace {
   readonly #tags: Tags;
   readonly #locks: Store;
   readonly #holder: string;
+  /** The tags that keys had when they were last read. */
+  readonly #lastTags = new LRUCache<string, readonly string[]>({ max: 10_000 });
   /** Makes the name of this space known to those who drop a key under every name. */
   readonly #enrol: () => Promise<unknown>;
 
@@ -60,8 +63,13 @@ export class SharedSpace extends CacheSpace {
       return { cached: undefined, fence: undefined, latest: undefined, asked, failed: true };
     };
     if (tagged && this.loads.has(key)) return this.#lookTwice(key, asked).catch(lost);
+    // Most keys keep their tags: those that it had last are asked for in the same command.
+    const guess = tagged ? this.#lastTags.get(key) : undefined;
+    const guessed = guess && { tags: guess, numbers: this.#tags.numbers(guess) };
+    guessed?.numbers.catch(() => undefined);
     return this.#values.read(key).then((seen) => {
-      const cached = this.#unpack(seen.value);
+      const cached = this.#unpack(seen.value, guessed);
+      if (tagged) this.#remember(key, seen.value);
       const { fence } = seen;
       if (!(cached instanceof Promise)) return { cached, fence, latest: undefined, asked, failed: false };
       return cached.then((valid) => ({ cached: valid, fence, latest: undefined, asked, failed: false }), lost);
@@ -164,15 +172,28 @@ export class SharedSpace extends CacheSpace {
     await this.#values.put(key, pack(cachedOf(value, keep, now, latest, took)), lifeOf(keep), fence);
   }
 
-  /** The value with what is known of it, if none of its tags was bumped since. */
-  #unpack(stored: unknown): Awaitable<Cached | undefined> {
+  #remember(key: string, stored: unknown): void {
+    const tags = typeof stored === 'object' && stored !== null ? (stored as Partial<Packed>).t : undefined;
+    if (tags === undefined) this.#lastTags.delete(key);
+    else if (!alike(tags, this.#lastTags.get(key))) this.#lastTags.set(key, tags);
+  }
+
+  /** The value with what is known of it, if none of its tags was bumped since; `asked` are those whose numbers are on their way. */
+  #unpack(
+    stored: unknown,
+    asked?: { readonly tags: readonly string[]; readonly numbers: Promise<readonly number[]> },
+  ): Awaitable<Cached | undefined> {
     if (typeof stored !== 'object' || stored === null || !('v' in stored)) return undefined;
     const { v: value, f: freshUntil = Infinity, k: took = 0, s: since = 0, t: tags } = stored as Packed;
     const cached: Cached = { value, freshUntil, took, since, tags };
     if (!tags) return cached;
-    return this.#tags.numbers(tags).then((numbers) => (numbers.some((number) => number > since) ? undefined : cached));
+    const known = asked && alike(tags, asked.tags) ? asked.numbers : this.#tags.numbers(tags);
+    return known.then((numbers) => (numbers.some((number) => number > since) ? undefined : cached));
   }
 }
+
+const alike = (one: readonly string[], other: readonly string[] | undefined): boolean =>
+  one.length === other?.length && one.every((tag, i) => tag === other[i]);
 
 function pack({ value, freshUntil, took, since, tags }: Cached): Packed {
   return {

@@ -118,7 +118,7 @@ export class Link {
   /** Drops every key that begins with a prefix, on every server, a thousand at a time. */
   clear(prefix: string): Promise<void> {
     return this.must(`clear ${prefix}`, this.#clearing(prefix), () =>
-      this.#clear(prefix, ({ name, send }, operation) => this.#healthOf(name).guard(operation, () => send(['PING']))),
+      this.#clear(prefix, (server, operation) => this.#healthOf(server.name).guard(operation, () => server.send(['PING']))),
     );
   }
 

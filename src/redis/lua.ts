@@ -14,6 +14,8 @@ if not now then
   now, margin = time[1] * 1000 + math.floor(time[2] / 1000), ${margin}
 end`;
 
+/** No instant of ours, in milliseconds. */
+const absurd = 1e15;
 /** Where a state that is written in place came to live longer, it does so for a while: the next steps need not set it again. */
 const longer = 1000;
 
@@ -43,7 +45,7 @@ end`;
 
 /** Until when the key of a state with a front lives. Where that has passed, or where somebody else left what is no such state, there is none. */
 const check = (front: string): string => `local lives_until = old and #old >= ${front} + 8 and struct.unpack('>d', old, ${front} + 1) or 0
-if not (lives_until > now and lives_until < ${1e15}) then old = false end`;
+if not (lives_until > now and lives_until < ${absurd}) then old = false end`;
 
 /** The script of one step on one key. */
 export function singleSource({ body, front }: AnyStep): string {
@@ -109,7 +111,7 @@ while i <= total do
     local lives_until = 0
     if front then
       lives_until = old and #old >= front + 8 and struct.unpack('>d', old, front + 1) or 0
-      if not (lives_until > now and lives_until < ${1e15}) then old = false end
+      if not (lives_until > now and lives_until < ${absurd}) then old = false end
     end
     local ok, new, life, one, two, three, tail = set.step(old, now, set)
     answers[a + 1], answers[a + 2], answers[a + 3], answers[a + 4] = ok, one or '', two or '', three or ''

@@ -101,7 +101,7 @@ export class RedisStore implements Store {
       let ask: AnyAsk | undefined;
       verdicts.push(
         new Promise((resolve, reject) => {
-          ask = new Ask(key, step, params, step.args(params), i > 0, resolve, reject) as unknown as AnyAsk;
+          ask = new Ask(key, step, params, this.#argsOf(step, params), i > 0, resolve, reject) as unknown as AnyAsk;
         }),
       );
       return ask as unknown as AnyAsk;
