@@ -47,7 +47,7 @@ export function ioredisWire(given: object): Wire | undefined {
       else if (client.status === 'ready') client.disconnect(true);
     },
     subscribe: (channel, hearing) =>
-      keepHearing(hearing, async (lost) => {
+      keepHearing(hearing, async (lost, hold) => {
         // On a cluster one server hears what all of them publish.
         const known = servers();
         const server = known[Math.floor(Math.random() * known.length)];
@@ -59,16 +59,14 @@ export function ioredisWire(given: object): Wire | undefined {
           maxRetriesPerRequest: null,
           disconnectTimeout: 10,
         });
+        hold(() => own.disconnect());
         // An error comes with the loss of the connection, which is told by itself.
         own.on('error', () => undefined);
         own.on('close', lost);
         own.on('message', (_channel: string, text: string) => hearing.message(text));
         await own.connect();
-        await own.subscribe(channel).catch((error: unknown) => {
-          own.disconnect();
-          throw error;
-        });
-        return { ping: () => own.ping(), close: () => own.disconnect() };
+        await own.subscribe(channel);
+        return { ping: () => own.ping() };
       }),
     async close() {
       // A server that hangs is not waited for.

@@ -56,7 +56,7 @@ function plainWire(client: Client): Wire {
     servers: () => [{ name: 'redis', send }],
     // It looks for itself.
     reconsider: () => undefined,
-    subscribe: (channel, hearing) => keepHearing(hearing, (lost) => hear(client, channel, hearing.message, lost)),
+    subscribe: (channel, hearing) => keepHearing(hearing, (lost, hold) => hear(client, channel, hearing.message, lost, hold)),
     close: async () => client.destroy(),
   };
 }
@@ -74,11 +74,11 @@ function clusterWire(cluster: Cluster): Wire {
       })),
     reconsider: () => undefined,
     subscribe: (channel, hearing) =>
-      keepHearing(hearing, async (lost) => {
+      keepHearing(hearing, async (lost, hold) => {
         const { masters } = cluster;
         const server = masters[Math.floor(Math.random() * masters.length)];
         if (!server) throw new Error('no server of the cluster is known yet');
-        return hear(await cluster.nodeClient(server), channel, hearing.message, lost);
+        return hear(await cluster.nodeClient(server), channel, hearing.message, lost, hold);
       }),
     close: async () => cluster.destroy(),
   };
@@ -95,33 +95,26 @@ function sentinelWire(sentinel: Sentinel): Wire {
     // It looks for itself.
     reconsider: () => undefined,
     subscribe: (channel, hearing) =>
-      keepHearing(hearing, async (lost) => {
+      keepHearing(hearing, async (lost, hold) => {
         const listener = hearing.message;
         sentinel.on('topology-change', lost);
-        await sentinel.subscribe(channel, listener).catch((error: unknown) => {
+        hold(() => {
           sentinel.off('topology-change', lost);
-          throw error;
+          sentinel.unsubscribe(channel, listener).catch(() => undefined);
         });
-        return {
-          ping: () => sentinel.ping(),
-          close() {
-            sentinel.off('topology-change', lost);
-            sentinel.unsubscribe(channel, listener).catch(() => undefined);
-          },
-        };
+        await sentinel.subscribe(channel, listener);
+        return { ping: () => sentinel.ping() };
       }),
     close: async () => sentinel.destroy(),
   };
 }
 
-async function hear(client: Client, channel: string, message: (text: string) => void, lost: () => void) {
+async function hear(client: Client, channel: string, message: (text: string) => void, lost: () => void, hold: (close: () => void) => void) {
   const own = client.duplicate({ socket: { ...client.options?.socket, reconnectStrategy: false } });
+  hold(() => own.destroy());
   own.on('error', lost);
   own.on('end', lost);
   await own.connect();
-  await own.subscribe(channel, message).catch((error: unknown) => {
-    own.destroy();
-    throw error;
-  });
-  return { ping: () => own.ping(), close: () => own.destroy() };
+  await own.subscribe(channel, message);
+  return { ping: () => own.ping() };
 }

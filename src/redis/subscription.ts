@@ -3,8 +3,10 @@ import type { Hearing, Subscription } from '../core/provider.js';
 /** A subscription that stands. */
 interface Heard {
   ping(): Promise<unknown>;
-  close(): void;
 }
+
+/** Opens a connection and subscribes. `hold` is told at once how to end it, `lost` when it ended by itself. */
+type Open = (lost: () => void, hold: (close: () => void) => void) => Promise<Heard>;
 
 /** How long to wait before the next connection, for it to stand, and between two looks whether it still answers. */
 const reconnectMs = 100;
@@ -12,9 +14,9 @@ const connectMs = 5000;
 const heartbeatMs = 1000;
 
 /** Keeps a subscription alive: opens it again when it is lost, or when it no longer answers a ping within a second. */
-export function keepHearing({ up, down }: Hearing, open: (lost: () => void) => Promise<Heard>): Subscription {
+export function keepHearing({ up, down }: Hearing, open: Open): Subscription {
   let closed = false;
-  let present: Heard | undefined;
+  let release: (() => void) | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
 
   const later = (action: () => void, ms: number): void => {
@@ -27,24 +29,32 @@ export function keepHearing({ up, down }: Hearing, open: (lost: () => void) => P
     const lost = (): void => {
       if (over) return;
       over = true;
-      const last = present;
-      present = undefined;
-      release(last);
+      release?.();
       if (closed) return;
       down();
       later(connect, reconnectMs);
     };
+    let end: (() => void) | undefined;
+    const hold = (close: () => void): void => {
+      end = release = () => {
+        try {
+          close();
+        } catch {
+          // It is not open yet, or no longer.
+        }
+      };
+    };
     const beat = (heard: Heard): void => {
-      if (over) return;
+      if (over || closed) return;
       later(lost, heartbeatMs);
       heard.ping().then(() => {
         if (!over && !closed) later(() => beat(heard), heartbeatMs);
       }, lost);
     };
     later(lost, connectMs);
-    open(lost).then((heard) => {
-      if (over || closed) return release(heard);
-      present = heard;
+    open(lost, hold).then((heard) => {
+      // Some clients cannot be ended before they stand.
+      if (over || closed) return end?.();
       clearTimeout(timer);
       up();
       beat(heard);
@@ -55,17 +65,7 @@ export function keepHearing({ up, down }: Hearing, open: (lost: () => void) => P
     close() {
       closed = true;
       clearTimeout(timer);
-      const last = present;
-      present = undefined;
-      release(last);
+      release?.();
     },
   };
-}
-
-function release(heard: Heard | undefined): void {
-  try {
-    heard?.close();
-  } catch {
-    // It was gone already.
-  }
 }
