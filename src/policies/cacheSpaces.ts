@@ -78,7 +78,7 @@ export class CacheSpaces {
   /** What could not be dropped because nobody could be asked for the names is dropped once they can be. */
   #later(keyspace: string, keys: readonly string[]): void {
     const late = this.#late.get(keyspace) ?? new Set();
-    for (const key of keys) late.add(key);
+    for (const key of keys) if (late.size <= mostLate) late.add(key);
     this.#late.set(keyspace, late);
     if (this.#watching) return;
     this.#watching = true;
@@ -102,7 +102,7 @@ export class CacheSpaces {
     await this.#provider.clear(prefix);
   }
 
-  /** Every name that anybody ever kept something under, after adding one. */
+  /** Adds a name to those that somebody keeps something under; without one, answers with all of them. */
   async #roster(keyspace: string, name: string): Promise<readonly string[]> {
     return (await this.#provider.step(prefixOf(keyspace, 'names'), roster, { name })).names;
   }

@@ -1,5 +1,4 @@
 import { LRUCache } from 'lru-cache';
-import { lease } from '../algorithms/index.js';
 import { after, type Clock } from '../core/clock.js';
 import { StoreUnavailableError } from '../core/errors.js';
 import type { Awaitable, SharedValues, Store, Tags } from '../core/provider.js';
@@ -15,10 +14,9 @@ import {
   type Look,
   outdate,
 } from './cacheSpace.js';
+import { Lock } from './lock.js';
 import type { TagVersions } from './tagVersions.js';
 
-/** A holder that says nothing for so long has died, in milliseconds. */
-const leaseMs = 3000;
 /** How often who waits for another process looks whether it is done. */
 const pollMs = 50;
 
@@ -211,55 +209,4 @@ class AbandonedError extends Error {}
 /** That the store is down was told when it went down. */
 function tell(error: unknown, failed: (error: unknown) => void): void {
   if (!(error instanceof StoreUnavailableError && error.down)) failed(error);
-}
-
-/** A lease on the right to load a key, prolonged for as long as it is held. */
-class Lock {
-  readonly #store: Store;
-  readonly #key: string;
-  readonly #holder: string;
-  readonly #clock: Clock;
-  #timer: { clear(): void } | undefined;
-  #held = false;
-  #over = false;
-
-  constructor(store: Store, key: string, holder: string, clock: Clock) {
-    this.#store = store;
-    this.#key = key;
-    this.#holder = holder;
-    this.#clock = clock;
-  }
-
-  /** 0 when it was taken; otherwise after how many milliseconds at the latest it is free. */
-  async take(): Promise<number> {
-    const { allowed, retryAfter } = await this.#store.step(this.#key, lease, { holder: this.#holder, ttl: leaseMs });
-    if (!allowed) return Math.max(1, retryAfter);
-    this.#held = true;
-    if (this.#over) this.#give();
-    else this.#prolong();
-    return 0;
-  }
-
-  release(): void {
-    this.#over = true;
-    this.#timer?.clear();
-    if (this.#held) this.#give();
-  }
-
-  #give(): void {
-    this.#held = false;
-    Promise.resolve(this.#store.step(this.#key, lease, { holder: this.#holder, ttl: 0 })).catch(() => undefined);
-  }
-
-  #prolong(): void {
-    this.#timer = after(this.#clock, leaseMs / 3, () => {
-      const again = (): void => {
-        if (!this.#over) this.#prolong();
-      };
-      // It may have been lost meanwhile, or Redis: it is asked for again as long as the load runs.
-      this.take().then((wait) => {
-        if (wait > 0) again();
-      }, again);
-    });
-  }
 }
