@@ -136,7 +136,7 @@ export const ballot: Algorithm<Ballot, BallotPaper, BallotDecision> = {
     return granted and 1 or 0, cmsgpack.pack({open, prober, probe, nodes}), last - now, waiting and 'open' or half and 'half_open' or 'closed', retry, last - now`,
     args: ({ node, action, span }) => [node, action, span],
     decision: ([granted, state, retryAfter, resetAfter]) => ({
-      state: state as BallotDecision['state'],
+      state: String(state) as BallotDecision['state'],
       retryAfter: Number(retryAfter),
       granted: granted === 1,
       resetAfter: Number(resetAfter),

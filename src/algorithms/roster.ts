@@ -32,6 +32,7 @@ export const roster: Algorithm<Roster, Enrolment, RosterDecision> = {
     if not fine or type(names) ~= 'table' then names = {} end
     local known = p[1] == ''
     for _, name in ipairs(names) do known = known or name == p[1] end
+    if known and p[1] ~= '' then return 1, nil, 0, '[]', ${year} end
     if not known then names[#names + 1] = p[1] end
     if #names == 0 then return 1, nil, 0, '[]', 0 end
     return 1, cmsgpack.pack(names), ${year}, p[1] == '' and cjson.encode(names) or '[]', ${year}`,

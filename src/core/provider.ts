@@ -121,7 +121,8 @@ export interface Tags {
 
 /** Messages between all processes that use a provider. */
 export interface Bus {
-  publish(channel: string, text: string): Promise<unknown>;
+  /** Tells everybody. When it has to be told later, together with too much else, `instead` is told once in place of all of it. */
+  publish(channel: string, text: string, instead?: string): Promise<unknown>;
   /** Hears a channel, on a connection of its own that is opened again when it is lost. */
   subscribe(channel: string, hearing: Hearing): Subscription;
 }

@@ -48,7 +48,7 @@ export class CacheSpaces {
       tags,
       locks: openStore(this.#provider, prefixOf(keyspace, 'lock', name)),
       holder: nodeOf(this.#provider),
-      enrol: () => this.#roster(keyspace, name),
+      enrol: () => this.#enrol(keyspace, name),
     });
   }
 
@@ -100,6 +100,14 @@ export class CacheSpaces {
   async clear(prefix: string): Promise<void> {
     for (const [name, space] of this.#spaces) if (name.startsWith(prefix)) space.forgetLoads();
     await this.#provider.clear(prefix);
+  }
+
+  /** Makes a name known, unless it is: the key that says so is lost together with the list, and costs less to ask for. */
+  async #enrol(keyspace: string, name: string): Promise<void> {
+    const known = prefixOf(keyspace, 'names', name);
+    if (await this.#provider.has(known)) return;
+    await this.#roster(keyspace, name);
+    await this.#provider.set(known, true);
   }
 
   /** Adds a name to those that somebody keeps something under; without one, answers with all of them. */

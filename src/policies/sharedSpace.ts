@@ -106,14 +106,19 @@ export class SharedSpace extends CacheSpace {
 
   async #run(key: string, load: Load, loading: Loading): Promise<unknown> {
     try {
-      const [fence, latest] = await Promise.all([this.#values.begin(key), loading.tagged ? this.#tags.latest() : 0, this.#enrol()]);
+      // Nobody waits for it: where it fails, the next load tries again.
+      this.#enrol().catch(() => undefined);
+      const [fence, latest] = await Promise.all([this.#values.begin(key), loading.tagged ? this.#tags.latest() : 0]);
       load.begun = { fence, latest };
     } catch (error) {
       tell(error, loading.failed);
     }
     load.alone = load.begun === undefined;
-    if (load.abandoned) throw new AbandonedError();
     const { begun } = load;
+    if (load.abandoned) {
+      if (begun) this.#values.leave(key, begun.fence).catch(() => undefined);
+      throw new AbandonedError();
+    }
     if (!begun || !loading.lock) return this.#value(key, load, loading, begun);
     const lock = new Lock(this.#locks, key, `${this.#holder}/${begun.fence}/${load.asked}`, loading.clock);
     try {
@@ -157,6 +162,7 @@ export class SharedSpace extends CacheSpace {
       if (kept && begun) await this.#keep(key, value, kept, begun, clock.now(), took);
       else if (begun) this.#values.leave(key, begun.fence).catch(() => undefined);
     } catch (error) {
+      if (begun) this.#values.leave(key, begun.fence).catch(() => undefined);
       tell(error, failed);
     }
     outdate(load.older);

@@ -17,6 +17,7 @@ import type {
 } from '../core/provider.js';
 import { openStore } from '../core/provider.js';
 import { text, schema, value, withDefault } from '../core/options.js';
+import { type Message, messageIn } from './tieredMessage.js';
 import { TieredTags } from './tieredTags.js';
 
 /** Options of `tiered()`. */
@@ -42,14 +43,6 @@ const tieredOptions = schema<TieredOptions>('tiered')({
   channel: withDefault(text(), 'premier:tiered'),
   clock: value<Clock>('a Clock', (given) => typeof (given as Clock | null)?.now === 'function'),
 });
-
-/** What one process tells the others. */
-interface Message {
-  readonly from: string;
-  readonly key?: string;
-  readonly prefix?: string;
-  readonly tags?: { readonly prefix: string; readonly names: readonly string[]; readonly number?: number | undefined };
-}
 
 /**
  * Values in this process in front of a provider that several share. What one process sets, drops or clears reaches the others; while this one
@@ -106,7 +99,8 @@ class Tiers {
   }
 
   async tell(message: Omit<Message, 'from'>): Promise<void> {
-    await this.bus.publish(this.channel, JSON.stringify({ from: this.id, ...message } satisfies Message));
+    const all = JSON.stringify({ from: this.id, all: true } satisfies Message);
+    await this.bus.publish(this.channel, JSON.stringify({ from: this.id, ...message } satisfies Message), all);
   }
 
   /** Drops a key here, and tells the others to. */
@@ -262,14 +256,12 @@ class Tiered extends TieredStore implements Provider {
   }
 
   #hear(told: string): void {
-    let message: Message;
-    try {
-      message = JSON.parse(told) as Message;
-    } catch {
-      return;
-    }
-    const { from, key, prefix, tags } = message;
+    const message = messageIn(told);
+    // What nobody of us wrote may mean anything.
+    if (message === undefined) return this.#forgetAll();
+    const { from, key, prefix, tags, all } = message;
     if (from === this.#tiers.id) return;
+    if (all) this.#forgetAll();
     if (key !== undefined) this.#tiers.drop(key);
     if (prefix !== undefined) this.#drop(prefix);
     if (tags) this.#tags.get(tags.prefix)?.learn(tags.names, tags.number);

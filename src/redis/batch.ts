@@ -104,7 +104,7 @@ export class Batch {
       .guard(() => this.#wire.send(first, ['MGET', ...keys]), probeOf(this.#wire, first))
       .then(
         (values) => {
-          for (const { place, heard } of readers) heard((values as readonly unknown[])[place]);
+          for (const { place, heard } of readers) heard(textOf((values as readonly unknown[])[place]));
         },
         (error: unknown) => readers.forEach(({ failed }) => failed(error)),
       );
@@ -138,3 +138,6 @@ export function runScript(wire: Wire, key: string, { script, rest }: Run): Promi
 export function probeOf(wire: Wire, key: string): Probe {
   return () => wire.send(key, ['SETRANGE', key, '0', '']);
 }
+
+/** Some clients are set up to answer with bytes. */
+const textOf = (value: unknown): unknown => (value instanceof Uint8Array ? Buffer.from(value).toString() : value);

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { LuaReply } from '../core/provider.js';
+import { algorithms, ballot, lease, roster } from '../algorithms/index.js';
+import { begin, count, drop, leave, mark, put, set } from './values.js';
 import { type AnyStep, batchSource, singleSource } from './lua.js';
 
 /** What one key is asked. Equal `args` objects travel once. */
@@ -23,11 +25,16 @@ export interface Run {
   readonly rest: readonly string[];
 }
 
+/** The steps of this package, in one order: so that every process uses the same script, and Redis keeps one. */
+const ours = [...Object.values(algorithms), lease, roster, ballot]
+  .map(({ lua }): unknown => lua)
+  .concat([begin, put, set, leave, drop, count, mark]) as readonly AnyStep[];
+
 /** Makes scripts of steps: a short one for each step that is asked alone, and one for all steps that ever travelled together. */
 export class Harness {
   readonly #singles = new Map<AnyStep, Script>();
-  readonly #steps = new Map<AnyStep, number>();
-  #batch: Script = scriptOf('');
+  readonly #steps = new Map<AnyStep, number>(ours.map((step, i) => [step, i + 1]));
+  #batch: Script = scriptOf(batchSource(ours));
 
   /** How to ask. `now` in milliseconds takes the place of Redis' own time. */
   run(asked: readonly Asked[], now: number | undefined): Run {

@@ -47,7 +47,8 @@ export class Health {
   /** Runs an operation under the deadline. Rejects with `StoreUnavailableError` when it fails, or did so lately; then `probe` looks when that is over. */
   guard(operation: () => Promise<unknown>, probe: Probe): Promise<unknown> {
     if (this.#downSince !== undefined) return Promise.reject(this.unavailable());
-    return this.attempt(operation).catch((error: unknown) => {
+    return this.attempt(operation).catch((failure: unknown) => {
+      const error = bare(failure);
       if (isOutage(error)) this.#fell(error, probe);
       throw unavailable(this.#rules.store, error);
     });
@@ -131,6 +132,13 @@ export class Health {
   }
 }
 
+/** An error without the command that it is about: keys and values do not belong into logs. */
+function bare(error: unknown): unknown {
+  if (!(error instanceof Error) || !('command' in error)) return error;
+  const { name, message } = error;
+  return Object.assign(new Error(message), { name });
+}
+
 /** What a failure of the store looks like to everybody else. */
 export function unavailable(store: string, cause: unknown): StoreUnavailableError {
   if (cause instanceof StoreUnavailableError) return cause;
@@ -140,7 +148,7 @@ export function unavailable(store: string, cause: unknown): StoreUnavailableErro
 }
 
 /** What a server says that cannot serve now, on its own or (before Redis 7) inside the error of a script. */
-const outage = /\b(OOM|READONLY|MISCONF|NOREPLICAS|LOADING|BUSY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN)\b/;
+const outage = /\b(OOM|READONLY|MISCONF|NOREPLICAS|LOADING|BUSY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|max number of clients)\b/;
 
 /** Whether an error says that the server is out of order, and not that this one command was wrong. */
 export function isOutage(error: unknown): boolean {

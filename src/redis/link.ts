@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { all } from '../core/all.js';
 import { type Clock, systemClock } from '../core/clock.js';
 import { StoreUnavailableError } from '../core/errors.js';
+import { guard } from '../core/events.js';
 import type { LuaStep, StoreChange } from '../core/provider.js';
 import { Ask } from './ask.js';
 import { type AnyAsk, Batch, runScript } from './batch.js';
@@ -146,11 +147,17 @@ export class Link {
     await all(this.wire.servers().map(each));
   }
 
-  publish(channel: string, text: string): Promise<unknown> {
+  /** Tells the other processes. Where too much of it is owed, they are told `instead` once. */
+  publish(channel: string, text: string, instead?: string): Promise<unknown> {
     const server = (): string => this.serverOf(channel);
-    const send = (): Promise<unknown> => this.wire.send(channel, ['PUBLISH', channel, text]);
-    const debt: Debt = { server, prefix: undefined, action: () => this.#healthOf(server()).attempt(send) };
-    return this.must(`publish ${text}`, debt, () => this.#healthOf(server()).guard(send, send));
+    const send = (told: string) => (): Promise<unknown> => this.wire.send(channel, ['PUBLISH', channel, told]);
+    const owing = (told: string, other?: string): Debt => ({
+      server,
+      prefix: undefined,
+      action: () => this.#healthOf(server()).attempt(send(told)),
+      instead: other === undefined ? undefined : { id: `publish ${other}`, debt: owing(other) },
+    });
+    return this.must(`publish ${text}`, owing(text, instead), () => this.#healthOf(server()).guard(send(text), send(text)));
   }
 
   watch(listener: (change: StoreChange) => void): () => void {
@@ -201,7 +208,7 @@ export class Link {
         heal: () => this.#owed.settle(store),
         lost: () => this.wire.reconsider(),
         changed: (change) => {
-          for (const listener of this.#listeners) listener(change);
+          for (const listener of this.#listeners) guard(() => listener(change));
         },
       });
       this.#servers.set(store, health);

@@ -7,6 +7,8 @@ export interface Debt {
   /** Where; a message to others has no prefix, and is sent when all else is done. */
   readonly prefix: string | undefined;
   readonly action: () => Promise<unknown>;
+  /** What is done in place of many such, where nothing can be cleared. */
+  readonly instead?: { readonly id: string; readonly debt: Debt } | undefined;
 }
 
 /** More than this, and a server that was away would be asked for minutes. */
@@ -37,11 +39,14 @@ export class Owed {
     this.#debts.set(id, debt);
     this.#timer ??= setInterval(() => void this.#retry(), again).unref();
     if (this.#debts.size <= most) return;
-    const prefixes = new Set<string>();
-    for (const { prefix } of this.#debts.values()) if (prefix !== undefined) prefixes.add(prefix);
-    const messages = [...this.#debts].filter(([, { prefix }]) => prefix === undefined);
-    const cleared = [...prefixes].map((prefix): [string, Debt] => [`clear ${prefix}`, this.#clear(prefix)]);
-    this.#debts = new Map([...cleared, ...messages.slice(-most / 2)]);
+    const fewer = new Map<string, Debt>();
+    for (const [key, one] of this.#debts) {
+      // Below no prefix at all lie the keys of everybody.
+      if (one.prefix) fewer.set(`clear ${one.prefix}`, this.#clear(one.prefix));
+      else if (one.instead) fewer.set(one.instead.id, one.instead.debt);
+      else fewer.set(key, one);
+    }
+    this.#debts = fewer;
   }
 
   /** Pays what is owed to a server. Rejects when that fails: it stays owed. */

@@ -46,11 +46,17 @@ const redisOptions = schema<RedisOptions>('redis')(
     url: text(),
     deadline: withDefault(duration({ zero: false }), 100),
     whenDown: withDefault(oneOf('local', 'open', 'closed'), 'local' as const),
-    codec: value<Codec>('a codec with encode and decode', (given) => typeof (given as Codec | null)?.encode === 'function'),
+    codec: value<Codec>(
+      'a codec with encode and decode',
+      (given) => typeof (given as Codec | null)?.encode === 'function' && typeof (given as Codec).decode === 'function',
+    ),
     refuseLocally: flag(true),
     clock: value<Clock>('a Clock', (given) => typeof (given as Clock | null)?.now === 'function'),
   },
-  ({ client, url }) => ((client === undefined) === (url === undefined) ? 'needs either "client" or "url"' : undefined),
+  ({ client, url, deadline }) => {
+    if ((client === undefined) === (url === undefined)) return 'needs either "client" or "url"';
+    return deadline > 3_600_000 ? 'option "deadline" must not be over an hour' : undefined;
+  },
 );
 
 /** State in Redis, for all processes that use it. Throws `OptionsError` for options that are wrong. */
@@ -75,7 +81,7 @@ export class RedisProvider extends RedisStore implements Provider {
     super(common, '');
     this.#own = own;
     this.bus = {
-      publish: (channel, message) => common.link.publish(channel, message),
+      publish: (channel, message, instead) => common.link.publish(channel, message, instead),
       subscribe: (channel, hearing) => common.link.wire.subscribe(channel, hearing),
     };
     common.link.watch(({ up }) => {
@@ -114,8 +120,8 @@ interface Ioredis {
 }
 
 function connect(url: string): RedisClient {
-  if (!/^(rediss?|unix):\/\//.test(url))
-    throw new OptionsError(`redis: option "url" must begin with redis:// or rediss:// (got '${url.replace(/\/\/.*@/, '//…@')}')`);
+  // It is not shown: it may hold a password.
+  if (!/^(rediss?|unix):\/\//.test(url)) throw new OptionsError('redis: option "url" must begin with redis://, rediss:// or unix://');
   let ioredis: Ioredis;
   try {
     ioredis = createRequire(import.meta.url)('ioredis') as Ioredis;

@@ -31,7 +31,7 @@ export class RedisStore implements Store {
     this.shared = {
       read: (key) => this.#seen(key),
       begin: (key) => link.change(this.#key(key), begin, link.token()),
-      put: (key, value, ttl, fence) => link.change(this.#key(key), put, { fence, ttl, text: codec.encode(value) }),
+      put: (key, value, ttl, fence) => link.change(this.#key(key), put, { fence, ttl, text: encoded(codec, value) }),
       leave: async (key, fence) => void (await link.change(this.#key(key), leave, fence)),
     };
   }
@@ -42,7 +42,7 @@ export class RedisStore implements Store {
 
   async set(key: string, value: unknown, ttlMs?: number): Promise<void> {
     const { link, codec } = this.common;
-    await link.change(this.#key(key), set, { fence: link.token(), ttl: ttlMs, text: codec.encode(value) });
+    await link.change(this.#key(key), set, { fence: link.token(), ttl: ttlMs, text: encoded(codec, value) });
   }
 
   async delete(key: string): Promise<boolean> {
@@ -138,6 +138,14 @@ export class RedisStore implements Store {
   #key(key: string): string {
     return this.#prefix + (lone.test(key) ? wellFormed(key) : key);
   }
+}
+
+function encoded(codec: Codec, value: unknown): string {
+  const text: unknown = codec.encode(value);
+  if (typeof text === 'string') return text;
+  throw new TypeError(
+    `redis: what the codec's "encode" returns must be a text (got ${text instanceof Promise ? 'a promise' : typeof text})`,
+  );
 }
 
 /** Half of a character, which no text in UTF-8 can hold, and the mark that stands for it. */

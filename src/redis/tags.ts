@@ -46,9 +46,11 @@ export class RedisTags implements Tags {
     return Promise.all(tags.map((tag) => this.#link.read(this.#key(tag), numberIn)));
   }
 
-  hold(tags: readonly string[], ttlMs: number | undefined, since: number): Promise<readonly number[]> {
+  async hold(tags: readonly string[], ttlMs: number | undefined, since: number): Promise<readonly number[]> {
+    // A tag that is not known may have been bumped and forgotten since the load began.
+    const latest = Math.max(since, await this.latest());
     const ttl = (ttlMs ?? forever) + remembered;
-    return Promise.all(tags.map((tag) => this.#link.change(this.#key(tag), mark, { number: 0, ttl, since })));
+    return Promise.all(tags.map((tag) => this.#link.change(this.#key(tag), mark, { number: 0, ttl, since: latest })));
   }
 
   #key(tag: string): string {

@@ -77,7 +77,7 @@ export const set: LuaStep<Put, boolean> = { body: write('p[1]'), args, decision:
 /** No value came of it: another process may still be making one, but need not find the key for long. */
 export const leave: LuaStep<string, boolean> = {
   body: `
-    if raw == '~' .. p[1] then return 1, raw, 60000 end
+    if raw == '~' .. p[1] then return 1, raw, 300000 end
     return 0, nil, 0`,
   args: (fence) => [fence],
   decision: done,

@@ -27,4 +27,6 @@ export interface Wire {
 }
 
 /** A client of ioredis (5 or 6: plain, Cluster or Sentinel) or of node-redis (plain, cluster or sentinel), by what it can do. */
-export type RedisClient = object;
+export type RedisClient =
+  | { readonly call: (...args: never[]) => unknown; readonly duplicate: (...args: never[]) => unknown }
+  | { readonly sendCommand: (...args: never[]) => unknown };

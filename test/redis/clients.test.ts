@@ -7,7 +7,7 @@ import { describe, type TestContext, test } from 'node:test';
 import { Redis, type RedisOptions as IoredisOptions } from 'ioredis';
 import { Redis as Redis5 } from 'ioredis5';
 import { OptionsError, Premier, StoreUnavailableError } from 'premier';
-import { redis, type RedisOptions, type RedisProvider } from 'premier/redis';
+import { redis, type RedisOptions, type RedisProvider, type RedisClient } from 'premier/redis';
 import { FakeClock } from 'premier/testing';
 import { createClient } from 'redis';
 import { outcome } from '../support/doubles.js';
@@ -18,7 +18,7 @@ import { redisUrl } from '../support/redisUrl.js';
 const url = await redisUrl();
 
 interface TestClient {
-  readonly client: object;
+  readonly client: RedisClient;
   readonly ping: () => Promise<unknown>;
   readonly close: () => void;
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { memory, type Provider } from 'premier';
-import { redis, tiered } from 'premier/redis';
+import { redis, type RedisClient, tiered } from 'premier/redis';
 import { FakeClock, providerLaws } from 'premier/testing';
 import { algorithms, ballot, lease, type Quota, type QuotaAlgorithm, roster } from '../../src/algorithms/index.js';
 import type { Algorithm } from '../../src/core/provider.js';
@@ -11,7 +11,7 @@ import { type RedisServer, startRedis } from '../support/redisServer.js';
 
 let server: RedisServer;
 const clients = new Map<string, OpenClient>();
-const clientOf = (kind: string): object => (clients.get(kind) as OpenClient).client;
+const clientOf = (kind: string): RedisClient => (clients.get(kind) as OpenClient).client;
 before(async () => {
   server = await startRedis();
   for (const kind of clientKinds) clients.set(kind, openClient(kind, server.url));

@@ -4,7 +4,7 @@ import { after, before, describe, type TestContext, test } from 'node:test';
 import { Redis } from 'ioredis';
 import { Redis as Redis5 } from 'ioredis5';
 import { Premier } from 'premier';
-import { redis } from 'premier/redis';
+import { redis, type RedisClient } from 'premier/redis';
 import { createSentinel } from 'redis';
 import { type RedisSentinel, startSentinel } from '../support/redisSentinel.js';
 import { type RedisServer, until } from '../support/redisServer.js';
@@ -12,7 +12,7 @@ import { type RedisServer, until } from '../support/redisServer.js';
 type Kind = 'ioredis 6' | 'ioredis 5' | 'node-redis';
 
 /** A client that knows nothing but the sentinels. */
-const clientOf = async (t: TestContext, kind: Kind, { name, sentinels }: RedisSentinel): Promise<object> => {
+const clientOf = async (t: TestContext, kind: Kind, { name, sentinels }: RedisSentinel): Promise<RedisClient> => {
   if (kind === 'node-redis') {
     const client = createSentinel({ name, sentinelRootNodes: [...sentinels] });
     client.on('error', () => undefined);

@@ -1,3 +1,4 @@
+import type { RedisClient } from 'premier/redis';
 import { Cluster } from 'ioredis';
 import { Cluster as Cluster5 } from 'ioredis5';
 import { createCluster } from 'redis';
@@ -12,7 +13,7 @@ export const clusterClientKinds: readonly ClusterClientKind[] = ['ioredis 6', 'i
 
 /** A client of a test's own. */
 export interface ClusterClient {
-  readonly client: object;
+  readonly client: RedisClient;
   readonly close: () => void;
 }
 

@@ -1,3 +1,4 @@
+import type { RedisClient } from 'premier/redis';
 import { Redis } from 'ioredis';
 import { Redis as Redis5 } from 'ioredis5';
 import { createClient } from 'redis';
@@ -10,7 +11,7 @@ export const clientKinds: readonly ClientKind[] = ['ioredis 6', 'ioredis 5', 'no
 
 /** A client of a test's own. */
 export interface OpenClient {
-  readonly client: object;
+  readonly client: RedisClient;
   /** How many commands wait in it for a reply, or for a connection; not known of node-redis. */
   readonly waiting: () => number;
   readonly close: () => void;
