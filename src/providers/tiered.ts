@@ -60,6 +60,7 @@ export function tiered(options: TieredOptions): Provider {
 /** What both tiers and everybody below them need to know. */
 class Tiers {
   readonly id = randomUUID();
+  readonly #all = JSON.stringify({ from: this.id, all: true } satisfies Message);
   readonly #reading = new Map<string, { stale: boolean }[]>();
   /** Whether messages arrive: the local tier is of no use otherwise. */
   hearing = false;
@@ -93,14 +94,14 @@ class Tiers {
     return left > 0 ? this.local.set(key, seen, left === Infinity ? undefined : left) : undefined;
   }
 
-  /** Nothing is known here of the keys any more. */
-  forget(matches: (key: string) => boolean): void {
-    for (const [key, readings] of this.#reading) if (matches(key)) for (const reading of readings) reading.stale = true;
+  /** Nothing is known here of the keys below a prefix any more. */
+  clear(prefix: string): void {
+    for (const [key, readings] of this.#reading) if (key.startsWith(prefix)) for (const reading of readings) reading.stale = true;
+    void this.local.clear(prefix);
   }
 
   async tell(message: Omit<Message, 'from'>): Promise<void> {
-    const all = JSON.stringify({ from: this.id, all: true } satisfies Message);
-    await this.bus.publish(this.channel, JSON.stringify({ from: this.id, ...message } satisfies Message), all);
+    await this.bus.publish(this.channel, JSON.stringify({ from: this.id, ...message } satisfies Message), this.#all);
   }
 
   /** Drops a key here, and tells the others to. */
@@ -110,7 +111,7 @@ class Tiers {
   }
 
   drop(key: string): void {
-    this.forget((one) => one === key);
+    for (const reading of this.#reading.get(key) ?? []) reading.stale = true;
     void this.local.delete(key);
   }
 }
@@ -235,11 +236,11 @@ class Tiered extends TieredStore implements Provider {
   }
 
   async clear(prefix: string): Promise<void> {
-    this.#drop(prefix);
+    this.#tiers.clear(prefix);
     try {
       await this.#remote.clear(prefix);
     } finally {
-      this.#drop(prefix);
+      this.#tiers.clear(prefix);
       await this.#tiers.tell({ prefix });
     }
   }
@@ -263,17 +264,12 @@ class Tiered extends TieredStore implements Provider {
     if (from === this.#tiers.id) return;
     if (all) this.#forgetAll();
     if (key !== undefined) this.#tiers.drop(key);
-    if (prefix !== undefined) this.#drop(prefix);
+    if (prefix !== undefined) this.#tiers.clear(prefix);
     if (tags) this.#tags.get(tags.prefix)?.learn(tags.names, tags.number);
   }
 
-  #drop(prefix: string): void {
-    this.#tiers.forget((key) => key.startsWith(prefix));
-    void this.#tiers.local.clear(prefix);
-  }
-
   #forgetAll(): void {
-    this.#drop('');
+    this.#tiers.clear('');
     for (const tags of this.#tags.values()) tags.forget();
   }
 }

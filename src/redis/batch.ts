@@ -135,7 +135,7 @@ export function runScript(wire: Wire, key: string, { script, rest }: Run): Promi
 }
 
 /** Looks whether a key can be written again, without writing. */
-export function probeOf(wire: Wire, key: string): Probe {
+function probeOf(wire: Wire, key: string): Probe {
   return () => wire.send(key, ['SETRANGE', key, '0', '']);
 }
 

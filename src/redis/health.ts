@@ -46,17 +46,12 @@ export class Health {
 
   /** Runs an operation under the deadline. Rejects with `StoreUnavailableError` when it fails, or did so lately; then `probe` looks when that is over. */
   guard(operation: () => Promise<unknown>, probe: Probe): Promise<unknown> {
-    if (this.#downSince !== undefined) return Promise.reject(this.unavailable());
+    if (this.#downSince !== undefined) return Promise.reject(unavailable(this.#rules.store, this.#error));
     return this.attempt(operation).catch((failure: unknown) => {
       const error = bare(failure);
       if (isOutage(error)) this.#fell(error, probe);
       throw unavailable(this.#rules.store, error);
     });
-  }
-
-  /** The error of who asks while the server is down. */
-  unavailable(): StoreUnavailableError {
-    return unavailable(this.#rules.store, this.#error);
   }
 
   /** Runs an operation under the deadline, up or down. */
@@ -119,7 +114,7 @@ export class Health {
       if (performance.now() - asked > deadline) return this.#probeAfter(firstProbe, probe);
       await heal();
     } catch (error) {
-      this.#error = error;
+      this.#error = bare(error);
       return this.#probeAfter(next, probe);
     } finally {
       clearInterval(patience);
@@ -140,7 +135,7 @@ function bare(error: unknown): unknown {
 }
 
 /** What a failure of the store looks like to everybody else. */
-export function unavailable(store: string, cause: unknown): StoreUnavailableError {
+function unavailable(store: string, cause: unknown): StoreUnavailableError {
   if (cause instanceof StoreUnavailableError) return cause;
   const why = cause instanceof Error ? cause.message : String(cause);
   if (isOutage(cause)) return new StoreUnavailableError(`${store} cannot be reached: ${why}`, { cause });

@@ -44,7 +44,7 @@ else
 end`;
 
 /** Until when the key of a state with a front lives. Where that has passed, or where somebody else left what is no such state, there is none. */
-const check = (front: string): string => `local lives_until = old and #old >= ${front} + 8 and struct.unpack('>d', old, ${front} + 1) or 0
+const check = (front: string): string => `lives_until = old and #old >= ${front} + 8 and struct.unpack('>d', old, ${front} + 1) or 0
 if not (lives_until > now and lives_until < ${absurd}) then old = false end`;
 
 /** The script of one step on one key. */
@@ -58,6 +58,7 @@ local p = {}
 for i = 2, #ARGV do p[i - 1] = tonumber(ARGV[i]) or string.sub(ARGV[i], 2) end
 local old = redis.pcall('GET', KEYS[1])
 if type(old) ~= 'string' then old = false end
+local lives_until = 0
 ${front === undefined ? '' : check(String(front))}
 local ok, new, life, one, two, three, tail = step(old, now, p)
 if new then
@@ -110,8 +111,7 @@ while i <= total do
     local old, front = stored[first], set.front
     local lives_until = 0
     if front then
-      lives_until = old and #old >= front + 8 and struct.unpack('>d', old, front + 1) or 0
-      if not (lives_until > now and lives_until < ${absurd}) then old = false end
+      ${check('front')}
     end
     local ok, new, life, one, two, three, tail = set.step(old, now, set)
     answers[a + 1], answers[a + 2], answers[a + 3], answers[a + 4] = ok, one or '', two or '', three or ''

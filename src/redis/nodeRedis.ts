@@ -46,19 +46,26 @@ export function nodeRedisWire(given: object): Wire | undefined {
   return plainWire(given as Client);
 }
 
-function plainWire(client: Client): Wire {
-  const send = (args: readonly string[]): Promise<unknown> => client.sendCommand(args);
+/** One server, or what looks like one: the client finds it by itself. */
+function singleWire(client: { destroy(): void }, send: (args: readonly string[]) => Promise<unknown>, subscribe: Wire['subscribe']): Wire {
   return {
     keyPrefix: '',
     send: (_key, args) => send(args),
     shardOf: () => 0,
     serverOf: () => 'redis',
     servers: () => [{ name: 'redis', send }],
-    // It looks for itself.
     reconsider: () => undefined,
-    subscribe: (channel, hearing) => keepHearing(hearing, (lost, hold) => hear(client, channel, hearing.message, lost, hold)),
+    subscribe,
     close: async () => client.destroy(),
   };
+}
+
+function plainWire(client: Client): Wire {
+  return singleWire(
+    client,
+    (args) => client.sendCommand(args),
+    (channel, hearing) => keepHearing(hearing, (lost, hold) => hear(client, channel, hearing.message, lost, hold)),
+  );
 }
 
 function clusterWire(cluster: Cluster): Wire {
@@ -85,16 +92,10 @@ function clusterWire(cluster: Cluster): Wire {
 }
 
 function sentinelWire(sentinel: Sentinel): Wire {
-  const send = (args: readonly string[]): Promise<unknown> => sentinel.sendCommand(false, args);
-  return {
-    keyPrefix: '',
-    send: (_key, args) => send(args),
-    shardOf: () => 0,
-    serverOf: () => 'redis',
-    servers: () => [{ name: 'redis', send }],
-    // It looks for itself.
-    reconsider: () => undefined,
-    subscribe: (channel, hearing) =>
+  return singleWire(
+    sentinel,
+    (args) => sentinel.sendCommand(false, args),
+    (channel, hearing) =>
       keepHearing(hearing, async (lost, hold) => {
         const listener = hearing.message;
         sentinel.on('topology-change', lost);
@@ -105,8 +106,7 @@ function sentinelWire(sentinel: Sentinel): Wire {
         await sentinel.subscribe(channel, listener);
         return { ping: () => sentinel.ping() };
       }),
-    close: async () => sentinel.destroy(),
-  };
+  );
 }
 
 async function hear(client: Client, channel: string, message: (text: string) => void, lost: () => void, hold: (close: () => void) => void) {

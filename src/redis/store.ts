@@ -13,7 +13,7 @@ export interface Common {
   readonly link: Link;
   readonly codec: Codec;
   readonly refusals: Refusals | undefined;
-  /** What decides while Redis is down; `undefined` when nothing shall. */
+  /** What decides while Redis is down: nobody (`'open'`: all are admitted; `'closed'`: all fail), or memory. */
   readonly instead: 'open' | 'closed' | Provider;
 }
 

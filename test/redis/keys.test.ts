@@ -1,45 +1,18 @@
 import assert from 'node:assert/strict';
-import { randomUUID } from 'node:crypto';
-import { after, before, describe, test } from 'node:test';
-import { Premier } from 'premier';
-import { redis } from 'premier/redis';
-import { type OpenClient, openClient } from '../support/redisClients.js';
-import { type RedisServer, startRedis, until } from '../support/redisServer.js';
+import { describe, test } from 'node:test';
+import { oneRedis } from '../support/oneRedis.js';
+import { until } from '../support/redisServer.js';
 
 const algorithms = ['fixed_window', 'sliding_window', 'token_bucket', 'leaky_bucket'] as const;
 
-let server: RedisServer;
-let open: OpenClient;
-before(async () => {
-  server = await startRedis();
-  open = openClient('ioredis 6', server.url);
-});
-after(async () => {
-  open.close();
-  await server.stop();
-});
-
-const setUp = (keyspace: string = randomUUID()) => {
-  const provider = redis({ client: open.client });
-  return { keyspace, provider, premier: new Premier({ provider, keyspace }) };
-};
-
-const keysOf = async (keyspace: string): Promise<readonly string[]> =>
-  ((await server.command('KEYS', '*')) as string[]).filter((key) => key.startsWith(`${keyspace}:`)).toSorted();
-
-/** Every key of a keyspace has a time to live. */
-async function everyKeyEnds(keyspace: string, what: string): Promise<void> {
-  for (const key of await keysOf(keyspace)) {
-    const ttl = Number(await server.command('PTTL', key));
-    assert.ok(ttl > 0 || ttl === -2, `${key} has a time to live after ${what}`);
-  }
-}
+const one = oneRedis();
+const { setUp, keysOf, everyKeyEnds } = one;
 
 /** What Redis was asked while something happened. */
 async function commandsOf(action: () => Promise<unknown>): Promise<readonly string[]> {
-  const monitor = await server.monitor();
+  const monitor = await one.server.monitor();
   await action();
-  await server.command('PING');
+  await one.server.command('PING');
   monitor.stop();
   return monitor
     .lines()

@@ -1,29 +1,11 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { after, before, describe, test } from 'node:test';
-import { OptionsError, type NamedLimiter, Premier } from 'premier';
-import { redis } from 'premier/redis';
-import { type OpenClient, openClient } from '../support/redisClients.js';
-import { type RedisServer, startRedis } from '../support/redisServer.js';
+import { describe, test } from 'node:test';
+import { type NamedLimiter, OptionsError, type Premier } from 'premier';
+import { oneRedis } from '../support/oneRedis.js';
 
-let server: RedisServer;
-let open: OpenClient;
-before(async () => {
-  server = await startRedis();
-  open = openClient('ioredis 6', server.url);
-});
-after(async () => {
-  open.close();
-  await server.stop();
-});
-
-const setUp = (keyspace: string = randomUUID()) => {
-  const provider = redis({ client: open.client });
-  return { keyspace, provider, premier: new Premier({ provider, keyspace }) };
-};
-
-const keysOf = async (keyspace: string): Promise<readonly string[]> =>
-  ((await server.command('KEYS', '*')) as string[]).filter((key) => key.startsWith(`${keyspace}:`)).toSorted();
+const one = oneRedis();
+const { setUp, keysOf } = one;
 
 describe('keyspaces are apart', () => {
   const unique = randomUUID();

@@ -1,40 +1,15 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { after, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { Premier } from 'premier';
 import { redis } from 'premier/redis';
 import { FakeClock } from 'premier/testing';
-import { type OpenClient, openClient } from '../support/redisClients.js';
-import { type RedisServer, startRedis } from '../support/redisServer.js';
+import { oneRedis } from '../support/oneRedis.js';
 
 const algorithms = ['fixed_window', 'sliding_window', 'token_bucket', 'leaky_bucket'] as const;
 
-let server: RedisServer;
-let open: OpenClient;
-before(async () => {
-  server = await startRedis();
-  open = openClient('ioredis 6', server.url);
-});
-after(async () => {
-  open.close();
-  await server.stop();
-});
-
-const setUp = (keyspace: string = randomUUID()) => {
-  const provider = redis({ client: open.client });
-  return { keyspace, provider, premier: new Premier({ provider, keyspace }) };
-};
-
-const keysOf = async (keyspace: string): Promise<readonly string[]> =>
-  ((await server.command('KEYS', '*')) as string[]).filter((key) => key.startsWith(`${keyspace}:`)).toSorted();
-
-/** Every key of a keyspace has a time to live. */
-async function everyKeyEnds(keyspace: string, what: string): Promise<void> {
-  for (const key of await keysOf(keyspace)) {
-    const ttl = Number(await server.command('PTTL', key));
-    assert.ok(ttl > 0 || ttl === -2, `${key} has a time to live after ${what}`);
-  }
-}
+const one = oneRedis();
+const { setUp, keysOf, everyKeyEnds } = one;
 
 describe('durations', () => {
   for (const [text, seconds] of [
@@ -45,7 +20,7 @@ describe('durations', () => {
       test(`${algorithm} is right for ${text}`, async () => {
         const clock = new FakeClock();
         const keyspace = randomUUID();
-        const premier = new Premier({ provider: redis({ client: open.client, clock }), keyspace, clock });
+        const premier = new Premier({ provider: redis({ client: one.client, clock }), keyspace, clock });
         const limiter = premier.limiter({ algorithm, quota: 2, duration: text });
         assert.equal((await limiter.consume('k', 2)).allowed, true);
         const refused = await limiter.consume('k');
@@ -64,7 +39,7 @@ describe('durations', () => {
           const { resetAfter } = await limiter.consume('k', 200);
           const [key] = await keysOf(keyspace);
           if (key === undefined) continue;
-          const ttl = Number(await server.command('PTTL', key)) / 1000;
+          const ttl = Number(await one.server.command('PTTL', key)) / 1000;
           assert.ok(ttl <= Math.max(2 * seconds, 1) + 0.05, `${ttl} s is at most twice the duration, or a second`);
           assert.ok(ttl === -0.002 || text === '50ms' || ttl >= resetAfter - 1, `${ttl} s is no less than the state lives`);
         }
@@ -85,7 +60,7 @@ describe('what somebody else wrote under one of our keys', () => {
     'half a value': ['SET', 'KEY', '=x'],
   };
   for (const [what, command] of Object.entries(foreign)) {
-    const write = (key: string): Promise<unknown> => server.command(...command.map((word) => (word === 'KEY' ? key : word)));
+    const write = (key: string): Promise<unknown> => one.server.command(...command.map((word) => (word === 'KEY' ? key : word)));
 
     for (const algorithm of algorithms) {
       test(`${what} is a fresh state of ${algorithm}, and does not touch the rest of the batch`, async () => {
@@ -93,7 +68,7 @@ describe('what somebody else wrote under one of our keys', () => {
         const limiter = premier.limiter({ algorithm, quota: 2, duration: 60 });
         await limiter.consume('k');
         const [key] = (await keysOf(keyspace)) as [string];
-        await server.command('DEL', key);
+        await one.server.command('DEL', key);
         await write(key);
         await limiter.consume('beside');
         const [mine, beside] = await Promise.all([limiter.consume('k'), limiter.consume('beside')]);
@@ -110,7 +85,7 @@ describe('what somebody else wrote under one of our keys', () => {
       const load = premier.cacheResult({ name: 'f' })(async () => ++loads);
       await load();
       const key = (await keysOf(keyspace)).find((known) => known.includes(':cacheResult:')) as string;
-      await server.command('DEL', key);
+      await one.server.command('DEL', key);
       await write(key);
       await premier.cache.set('beside', 'here');
       assert.deepEqual(await Promise.all([load(), premier.cache.get('beside')]), [2, 'here']);

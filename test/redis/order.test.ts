@@ -1,33 +1,23 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { after, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { Premier } from 'premier';
 import { redis } from 'premier/redis';
 import { FakeClock } from 'premier/testing';
 import { type AlgorithmName, algorithms, type Quota } from '../../src/algorithms/index.js';
-import { type OpenClient, openClient } from '../support/redisClients.js';
-import { type RedisServer, startRedis } from '../support/redisServer.js';
+import { oneRedis } from '../support/oneRedis.js';
 
 const names = Object.keys(algorithms) as readonly AlgorithmName[];
 const { fixed_window: fixedWindow, token_bucket: tokenBucket } = algorithms;
 const hour = { quota: 10, duration: 3600 };
 
-let server: RedisServer;
-let open: OpenClient;
-before(async () => {
-  server = await startRedis();
-  open = openClient('ioredis 6', server.url);
-});
-after(async () => {
-  open.close();
-  await server.stop();
-});
+const one = oneRedis();
 
 const setUp = ({ clock, refuseLocally = true }: { readonly clock?: FakeClock; readonly refuseLocally?: boolean } = {}) => {
   const keyspace = randomUUID();
   const told = clock ? { clock } : {};
-  const provider = redis({ client: open.client, refuseLocally, ...told });
-  const other = redis({ client: open.client, refuseLocally, ...told });
+  const provider = redis({ client: one.client, refuseLocally, ...told });
+  const other = redis({ client: one.client, refuseLocally, ...told });
   return {
     keyspace,
     provider,
@@ -38,9 +28,9 @@ const setUp = ({ clock, refuseLocally = true }: { readonly clock?: FakeClock; re
 
 /** How many scripts Redis ran while something happened. */
 async function scriptsOf(action: () => Promise<unknown>): Promise<number> {
-  const monitor = await server.monitor();
+  const monitor = await one.server.monitor();
   await action();
-  await server.command('PING');
+  await one.server.command('PING');
   monitor.stop();
   return monitor.lines().filter((line) => /"eval(sha)?"/i.test(line)).length;
 }
@@ -75,7 +65,7 @@ describe('what is asked in one tick is answered in its order', () => {
     const { cache } = setUp().premier;
     await cache.set('k', 0);
     await cache.delete('k');
-    await server.command('SCRIPT', 'FLUSH');
+    await one.server.command('SCRIPT', 'FLUSH');
     const [before, , set, existed, deleted] = await Promise.all([
       cache.get('k'),
       cache.set('k', 1),
