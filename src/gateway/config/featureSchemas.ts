@@ -1,0 +1,272 @@
+import { z } from 'zod';
+import { addressBlock, count, duration, fieldName, fieldValue, fieldValues, method, status, word } from './fields.js';
+
+const algorithm = z.enum(['fixed_window', 'sliding_window', 'token_bucket', 'leaky_bucket']);
+const key = z.union([word(), z.array(word()).min(1)]);
+
+const numbers = {
+  quota: count(1).describe('Requests per `duration`.'),
+  duration: duration().describe('The span of the quota.'),
+  algorithm: algorithm.default('fixed_window').describe('How requests are counted.'),
+  bucket_size: count(1).optional().describe('Places in a leaky bucket. The quota by default.'),
+  burst: count(1).optional().describe('What a rested token bucket admits at once. The quota by default.'),
+};
+
+const rateLimit = z
+  .strictObject({
+    ...numbers,
+    quota: numbers.quota.optional(),
+    duration: numbers.duration.optional(),
+    key: key
+      .default('ip')
+      .describe(
+        'Whose quota it is: `ip`, `header:x-user`, `consumer`, `claim:sub`, `cookie:…`, `query:…`, `path`, a template, or a list of them.',
+      ),
+    error_status: status().default(429).describe('The status of a refusal.'),
+    error_message: word().default('Rate limit exceeded').describe('The message of a refusal.'),
+    count_cache_hits: z.boolean().default(true).describe('Whether an answer from the cache spends quota.'),
+    limits: z
+      .array(z.strictObject({ ...numbers, key: key.optional() }))
+      .min(1)
+      .optional()
+      .describe('Several limits, spent all or none.'),
+    tiers: z.record(word(), z.strictObject(numbers)).optional().describe('Limits by the tier of the consumer.'),
+  })
+  .superRefine((given, context) => {
+    const own = given.quota !== undefined && given.duration !== undefined;
+    if (given.limits === undefined && !own) context.addIssue({ code: 'custom', message: 'needs `quota` and `duration`, or `limits`' });
+    if (given.limits !== undefined && (given.quota !== undefined || given.duration !== undefined))
+      context.addIssue({ code: 'custom', message: '`quota` and `duration` go into each of `limits`, not beside them' });
+  });
+
+const cache = z.strictObject({
+  expire_s: duration()
+    .optional()
+    .describe(
+      'How long an answer is fresh when the upstream does not say. Without it, only what the upstream says counts… and an answer without a word is kept without end only if `expire_s` is left out on purpose.',
+    ),
+  cache_key: word().optional().describe('A template for the key: `"user:{path.id}:{query.page}"`. The address by default.'),
+  vary: z.array(fieldName()).default([]).describe('Request fields that tell answers apart, beside those of `Vary`.'),
+  stale_s: duration().default(0).describe('How long a stale answer may be served while one request refreshes it.'),
+  stale_if_error_s: duration().default(0).describe('How long a stale answer may be served when the upstream fails.'),
+  methods: z.array(method()).default(['GET', 'HEAD']).describe('Methods that are cached.'),
+  store_set_cookie: z.boolean().default(false).describe('Whether answers with `Set-Cookie` are stored.'),
+  store_private: z
+    .boolean()
+    .default(false)
+    .describe('Whether answers to requests with `Authorization`, or that are `private`, are stored.'),
+  store_errors: z.boolean().default(false).describe('Whether answers with a 5xx status are stored.'),
+  max_bytes: count(1).default(1_048_576).describe('Longer bodies are not stored.'),
+  honor_request: z.boolean().default(false).describe('Whether `Cache-Control` of the request counts. Anybody could then empty the cache.'),
+  ignore_upstream: z
+    .boolean()
+    .default(false)
+    .describe('Whether `Cache-Control` of the upstream is left alone, and `expire_s` counts alone.'),
+});
+
+const wait = z.union([
+  duration(),
+  z.array(duration()).min(1),
+  z.strictObject({
+    initial: duration().describe('The first wait.'),
+    max: duration().optional().describe('The longest wait.'),
+    factor: z.number().min(1).default(2).describe('What each wait is multiplied with.'),
+    jitter: z.enum(['full', 'none', 'decorrelated']).default('full').describe('How waits are spread.'),
+  }),
+]);
+
+const retry = z.strictObject({
+  max_attempts: count(1).default(3).describe('Attempts in all, the first one included.'),
+  wait: wait.default(1000).describe('The wait between attempts: one for all, a list, or a backoff.'),
+  on: z
+    .array(z.union([z.enum(['connect_error', 'timeout', 'reset']), status()]))
+    .min(1)
+    .default(['connect_error', 502, 503, 504])
+    .describe('What is tried again.'),
+  methods: z
+    .array(method())
+    .default(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE'])
+    .describe('Methods that may be sent twice. `Idempotency-Key` opts any other in.'),
+  budget: z.number().min(0).max(1).default(0.2).describe('The share of requests that may be retries.'),
+  exceptions: z.array(word()).optional().describe('Accepted from Premier for Python; `on` says what is tried again.'),
+});
+
+const timeout = z.preprocess(
+  (given) => (typeof given === 'number' || typeof given === 'string' ? { seconds: given } : given),
+  z.strictObject({
+    seconds: duration().describe('How long the head of the answer may take, retries included; after it, how long the body may be silent.'),
+    per_try: duration().optional().describe('How long one attempt may take.'),
+    error_status: status().default(504).describe('The status of the refusal.'),
+    error_message: word().default('Request timeout').describe('The message of the refusal.'),
+  }),
+);
+
+const answer = z.strictObject({
+  status: status().default(503).describe('The status.'),
+  body: z.unknown().optional().describe('The body: a text as it is, everything else as JSON.'),
+  headers: fieldValues().default({}).describe('Header fields.'),
+});
+
+const circuitBreaker = z.strictObject({
+  failure_threshold: count(1).optional().describe('Failures in a row that open the circuit. 5 by default; not together with `window`.'),
+  recovery_timeout: duration().default(60_000).describe('How long an open circuit refuses before it lets a probe through.'),
+  success_threshold: count(1).default(1).describe('Good probes that close it.'),
+  half_open_max: count(1).default(1).describe('Probes at once.'),
+  window: z
+    .strictObject({
+      seconds: duration().optional(),
+      calls: count(1).optional(),
+      min_calls: count(1).optional(),
+      failure_rate: z.number().min(0.001).max(1).default(0.5),
+      slow_rate: z.number().min(0.001).max(1).default(1),
+      slow_after: duration().optional(),
+    })
+    .optional()
+    .describe('Opens by the share of bad calls instead of a row of them.'),
+  fallback: answer.optional().describe('What to answer while the circuit is open.'),
+  expected_exception: word()
+    .optional()
+    .describe('Accepted from Premier for Python; failures are 5xx but 501, timeouts and lost connections.'),
+  shared: z.boolean().default(false).describe('Whether all gateways on one Redis open together.'),
+});
+
+const names = { set: fieldValues().default({}), remove: z.array(fieldName()).default([]) };
+const changes = { ...names, add: fieldValues().default({}), rename: z.record(fieldName(), fieldName()).default({}) };
+const scalar = z.union([z.string(), z.number(), z.boolean()]);
+const converted = z.record(word(), z.enum(['string', 'number', 'integer', 'boolean', 'date']));
+const json = z.strictObject({
+  rename: z.record(word(), word()).default({}),
+  add: z.record(word(), z.unknown()).default({}),
+  remove: z.array(word()).default([]),
+  convert: converted.default({}),
+});
+
+const transform = z.strictObject({
+  request: z
+    .strictObject({
+      headers: z.strictObject(changes).optional(),
+      query: z
+        .strictObject({
+          set: z.record(word(), scalar).default({}),
+          rename: z.record(word(), word()).default({}),
+          remove: z.array(word()).default([]),
+        })
+        .optional(),
+      strip_prefix: z.string().startsWith('/').optional().describe('Taken off the front of the path.'),
+      rewrite: z.strictObject({ from: word(), to: z.string() }).optional().describe('A regular expression, and what takes its place.'),
+      json: json.optional(),
+      xml_to_json: z.boolean().default(false),
+      json_to_xml: z.boolean().default(false),
+    })
+    .optional(),
+  response: z
+    .strictObject({
+      headers: z.strictObject(changes).optional(),
+      json: json.optional(),
+      xml_to_json: z.boolean().default(false),
+      json_to_xml: z.boolean().default(false),
+    })
+    .optional(),
+  schema: z.strictObject({ from: word(), to: word(), fields: z.record(word(), word()) }).optional(),
+});
+
+const auth = z.strictObject({
+  optional: z.boolean().default(false).describe('Whether requests without credentials pass.'),
+  api_key: z.strictObject({ header: fieldName().default('X-API-Key'), query: word().optional() }).optional(),
+  basic: z.strictObject({ users: z.record(word(), z.string()) }).optional(),
+  jwt: z
+    .strictObject({
+      secret: z.string().optional(),
+      jwks_url: z.string().optional(),
+      algorithms: z.array(word()).optional(),
+      issuer: z.string().optional(),
+      audience: z.union([z.string(), z.array(z.string())]).optional(),
+      leeway: duration().default(30_000),
+      roles_claim: word().default('roles'),
+      scopes_claim: word().default('scope'),
+    })
+    .optional(),
+  oauth2: z
+    .strictObject({ introspection_url: z.string(), client_id: z.string().optional(), client_secret: z.string().optional() })
+    .optional(),
+  type: z.enum(['basic', 'jwt']).optional(),
+  username: z.string().optional(),
+  password: z.string().optional(),
+  secret: z.string().optional(),
+  algorithm: z.string().optional(),
+  audience: z.string().optional(),
+  issuer: z.string().optional(),
+  verify_signature: z.boolean().optional(),
+  verify_exp: z.boolean().optional(),
+  verify_nbf: z.boolean().optional(),
+  verify_iat: z.boolean().optional(),
+  verify_aud: z.boolean().optional(),
+  verify_iss: z.boolean().optional(),
+  rbac: z.record(z.string(), z.unknown()).optional(),
+});
+
+const access = z.strictObject({
+  roles: z.array(word()).optional(),
+  scopes: z.array(word()).optional(),
+  ip_allow: z.array(addressBlock()).optional(),
+  ip_deny: z.array(addressBlock()).optional(),
+  methods: z.array(method()).optional(),
+  rbac: z.record(z.string(), z.unknown()).optional(),
+});
+
+/** Every feature by its YAML key, in the order of the pipeline, outermost first. */
+export const featureSchemas = {
+  cors: z.strictObject({
+    origins: z.array(word()).min(1).describe('Origins that may read answers; `*` for all.'),
+    methods: z.array(method()).default(['GET', 'HEAD', 'POST']).describe('Methods that may be used.'),
+    headers: z.array(word()).default([]).describe('Request fields that may be sent.'),
+    expose: z.array(fieldName()).default([]).describe('Answer fields that may be read.'),
+    credentials: z.boolean().default(false).describe('Whether cookies go along.'),
+    max_age: duration().default(600_000).describe('How long a browser may remember this.'),
+  }),
+  access: access.describe('Who may come in: addresses, methods, roles and scopes.'),
+  auth: auth.describe('Who is asking.'),
+  rate_limit: rateLimit.describe('How many requests a caller may make.'),
+  body_limit: z.strictObject({ max_bytes: count(0).describe('The longest body that is accepted.') }),
+  cache: cache.describe('Keeps answers (RFC 9111).'),
+  transform: transform.describe('Changes requests and answers.'),
+  fallback: answer.extend({ status: status().default(200) }).describe('What to answer when all else failed.'),
+  timeout: timeout.describe('How long an answer may take.'),
+  retry: retry.describe('Tries again.'),
+  circuit_breaker: circuitBreaker.describe('Stops asking what fails.'),
+  bulkhead: z.strictObject({
+    max_concurrent: count(1).describe('Requests at once.'),
+    max_queue: count(0).default(0).describe('Requests that may wait for a place.'),
+    max_wait: duration().default(1000).describe('How long they wait.'),
+  }),
+  hedge: z.strictObject({
+    after: duration().describe('How long an attempt may be silent before another one starts beside it.'),
+    max_attempts: count(2).default(2).describe('Attempts in all.'),
+  }),
+  mirror: z.strictObject({
+    upstream: word().describe('The pool that gets a copy.'),
+    percent: z.number().min(0).max(100).default(100).describe('The share of requests that are copied.'),
+  }),
+  headers: z.strictObject({ request: z.strictObject(names).optional(), response: z.strictObject(names).optional() }),
+  monitoring: z.strictObject({
+    log_threshold: duration().default(100).describe('Requests (and WebSockets) that take at least this long are logged as slow.'),
+  }),
+  websocket: z.strictObject({
+    max_connections: count(1).optional().describe('Connections at once on this path.'),
+    idle_timeout: duration().optional().describe('How long nothing may be sent either way.'),
+    max_message_bytes: count(1).optional().describe('The longest message from a client.'),
+    max_messages_per_s: count(1).optional().describe('Messages a second from a client.'),
+    origins: z
+      .array(word())
+      .default([])
+      .describe('Origins that may connect; `*` for all. Only the own host by default where cookies are sent.'),
+  }),
+} as const;
+
+/** The features of one path, resolved. */
+export type Features = { -readonly [K in keyof typeof featureSchemas]?: z.output<(typeof featureSchemas)[K]> | undefined };
+
+/** The name of a feature, as in YAML. */
+export type FeatureName = keyof typeof featureSchemas;
+
+export { fieldValue };

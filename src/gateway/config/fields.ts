@@ -1,0 +1,62 @@
+import { z } from 'zod';
+import { durationWants, parseDuration } from '../../core/duration.js';
+
+/** A span: seconds as a number, or a text such as `500ms`. Resolved to milliseconds. */
+export const duration = (): z.ZodType<number, number | string> =>
+  z.union([z.number(), z.string()], { error: `must be ${durationWants}` }).transform((given, context) => {
+    const ms = parseDuration(given);
+    if (ms !== undefined) return ms;
+    context.addIssue({ code: 'custom', message: `must be ${durationWants}` });
+    return z.NEVER;
+  });
+
+/** A whole number of at least `min`. */
+export const count = (min: number = 0): z.ZodNumber =>
+  z.int(`must be a whole number of at least ${min}`).min(min, `must be at least ${min}`);
+
+/** A text that is not empty. */
+export const word = (): z.ZodString => z.string().min(1, 'must not be empty');
+
+/** An HTTP status. */
+export const status = (): z.ZodNumber =>
+  z.int('must be an HTTP status').min(200, 'must be from 200 to 599').max(599, 'must be from 200 to 599');
+
+/** The name of a header field: a token of RFC 9110 5.6.2. */
+export const fieldName = (): z.ZodString => z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'must be the name of a header field');
+
+/** The value of a header field: no line break may come in by it. */
+export const fieldValue = (): z.ZodType<string, string | number | boolean> =>
+  z
+    .union([z.string(), z.number(), z.boolean()])
+    .transform(String)
+    .refine((given) => !/[\r\n\0]/.test(given), 'must not contain line breaks');
+
+/** An HTTP method, in capitals. */
+export const method = (): z.ZodType<string, string> =>
+  z
+    .string()
+    .regex(/^[A-Za-z-]+$/, 'must be an HTTP method')
+    .transform((given) => given.toUpperCase());
+
+/** An `http:` or `https:` address without a path of its own. */
+export const origin = (): z.ZodType<string, string> =>
+  z.string().transform((given, context) => {
+    const parsed = URL.canParse(given) ? new URL(given) : undefined;
+    const plain = parsed && /^https?:$/.test(parsed.protocol) && parsed.username === '' && parsed.search === '' && parsed.hash === '';
+    if (plain) return given.replace(/\/+$/, '');
+    context.addIssue({ code: 'custom', message: 'must be an address such as http://backend:8000' });
+    return z.NEVER;
+  });
+
+/** Names to texts. */
+export const fieldValues = (): z.ZodType<Record<string, string>, Record<string, string | number | boolean>> =>
+  z.record(fieldName(), fieldValue());
+
+/** An address or a block of addresses, such as `10.0.0.0/8`. */
+export const addressBlock = (): z.ZodString =>
+  z
+    .string()
+    .regex(
+      /^[0-9a-fA-F.:]+(\/\d{1,3})?$|^(loopback|private)$/,
+      'must be an address, a block such as 10.0.0.0/8, or one of loopback, private',
+    );
