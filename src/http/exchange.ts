@@ -56,6 +56,10 @@ export class Exchange {
   readonly scheme: 'http' | 'https';
   /** The address of the client: of the connection, or what trusted proxies say. */
   readonly client: string;
+  /** The address at the other end of the connection. */
+  readonly peer: string;
+  /** Whether that is a proxy of ours, whose X-Forwarded-* are believed. */
+  readonly trusted: boolean;
   /** The request's fields, as they came. The proxy makes what it sends of a copy of them. */
   readonly headers: RawHeaders;
   body: RequestBody;
@@ -90,6 +94,8 @@ export class Exchange {
     this.host = init.host;
     this.scheme = init.scheme;
     this.client = init.client;
+    this.peer = init.peer;
+    this.trusted = init.trusted;
     this.headers = init.headers;
     this.body = init.body;
     this.origin = init.origin;
@@ -111,6 +117,8 @@ export interface ExchangeInit {
   readonly host: string;
   readonly scheme: 'http' | 'https';
   readonly client: string;
+  readonly peer: string;
+  readonly trusted: boolean;
   readonly headers: RawHeaders;
   readonly body: RequestBody;
   readonly origin: Origin;
