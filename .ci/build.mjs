@@ -5,7 +5,13 @@ import { build } from 'tsdown';
 
 await build({
   config: false,
-  entry: { index: 'src/index.ts', redis: 'src/redis/index.ts', testing: 'src/testing/index.ts' },
+  entry: {
+    index: 'src/index.ts',
+    gateway: 'src/gateway/index.ts',
+    redis: 'src/redis/index.ts',
+    testing: 'src/testing/index.ts',
+    cli: 'src/cli/main.ts',
+  },
   format: ['esm', 'cjs'],
   platform: 'node',
   target: 'node20',

@@ -6,8 +6,10 @@ import type { Answer, Exchange } from '../http/exchange.js';
 export interface FeatureContext {
   /** Clock, random, events, provider, keyspace, registry: they outlive reloads. */
   readonly runtime: Runtime;
-  /** What the pipeline is compiled for; `site.method` is the pattern of the path. */
+  /** What the pipeline is compiled for; `site.method` is the path's pattern, made unique. */
   readonly place: Place;
+  /** The pattern of the path, as the file has it. */
+  readonly pattern: string;
   /** Opens a pool by its name, as `mirror` does. */
   forwardTo(upstream: string): Forward;
   /** Writes a warning line, with fields. */

@@ -82,6 +82,8 @@ export class Exchange {
   server: string | undefined = undefined;
   /** Attempts beyond the first. */
   retries = 0;
+  /** Failures of the upstream that may be tried again: all but the one that is answered with are let go in the end. */
+  failures: Answer[] | undefined = undefined;
   /** How long nothing may arrive of the answer's body, in milliseconds; 0 for as long as it takes. */
   idle = 0;
   /** When it came, by the monotonic clock, in milliseconds. */

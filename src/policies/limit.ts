@@ -58,6 +58,8 @@ export interface Keyed {
 export interface Ruling {
   readonly verdict: Verdict;
   readonly keyed: Keyed;
+  /** What each of several limits says, in their order. */
+  readonly all?: readonly Verdict[];
 }
 
 /** What a rule asks of its algorithm for a cost of 1. One object for each rule: a provider may remember what it made of it. */
@@ -92,5 +94,5 @@ function binding(all: readonly Keyed[], verdicts: readonly Verdict[]): Ruling {
   });
   const verdict = verdicts[chosen] as Verdict;
   const delay = Math.max(...verdicts.map((one) => one.delay));
-  return { keyed: all[chosen] as Keyed, verdict: { ...verdict, allowed, delay } };
+  return { keyed: all[chosen] as Keyed, verdict: { ...verdict, allowed, delay }, all: verdicts };
 }

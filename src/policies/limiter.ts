@@ -22,6 +22,8 @@ export interface Plan {
   readonly cost: number | ((...args: unknown[]) => number);
   readonly wait: boolean;
   readonly maxWait: number;
+  /** Hears what is ruled about each call, before it runs or is refused. */
+  readonly told?: (call: Call, ruling: Ruling) => void;
 }
 
 /** Refuses or delays calls over a limit. A refused call costs nothing. */
@@ -56,7 +58,7 @@ export class Limiter implements Around {
     const verdict = this.#stores.of(call).store.step(key, only.step, only.one);
     if (verdict instanceof Promise)
       return verdict.then((known) => this.#ruled({ verdict: known, keyed: { rule: only, key, whose: key } }, call, next, 1));
-    if (verdict.allowed && verdict.delay === 0) return next(call);
+    if (verdict.allowed && verdict.delay === 0 && this.#plan.told === undefined) return next(call);
     return this.#ruled({ verdict, keyed: { rule: only, key, whose: key } }, call, next, 1);
   }
 
@@ -87,6 +89,7 @@ export class Limiter implements Around {
 
   #ruled(ruling: Ruling, call: Call, next: Next, cost: number, all: readonly Keyed[] = [ruling.keyed]): Promise<unknown> {
     const { verdict, keyed } = ruling;
+    this.#plan.told?.(call, ruling);
     if (verdict.allowed) return verdict.delay > 0 ? this.#takeTurn(ruling, call, next, cost, all) : next(call);
     if (this.#plan.wait && verdict.retryAfter <= this.#plan.maxWait && verdict.retryAfter !== Infinity) {
       return this.#queue(call, next, all, cost);

@@ -68,10 +68,10 @@ const wait = z.union([
   duration(),
   z.array(duration()).min(1),
   z.strictObject({
-    initial: duration().describe('The first wait.'),
-    max: duration().optional().describe('The longest wait.'),
+    base: duration().default(1000).describe('The first wait.'),
     factor: z.number().min(1).default(2).describe('What each wait is multiplied with.'),
-    jitter: z.enum(['full', 'none', 'decorrelated']).default('full').describe('How waits are spread.'),
+    max: duration().default(30_000).describe('The longest wait.'),
+    jitter: z.enum(['none', 'full', 'equal', 'decorrelated']).default('full').describe('How waits are spread.'),
   }),
 ]);
 

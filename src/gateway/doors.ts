@@ -1,0 +1,118 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { OptionsError } from '../core/errors.js';
+import { expectContinue } from '../http/expect.js';
+import type { ResolvedConfig } from './config/schema.js';
+import { refuseConnection } from './clientError.js';
+import { takeOver } from './websocket/appUpgrade.js';
+
+/** Where to listen. */
+export interface ListenOptions {
+  /** 0 takes a free one. @default 8000 */
+  readonly port?: number;
+  /** @default '127.0.0.1' */
+  readonly host?: string;
+}
+
+/** Where a gateway listens. */
+export interface Listening {
+  readonly url: string;
+  readonly port: number;
+}
+
+/** What goes through a door. */
+export interface Doorway {
+  readonly listener: (request: IncomingMessage, response: ServerResponse) => void;
+  readonly upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer, server: Server) => void;
+  readonly closed: () => void;
+}
+
+/** The HTTP servers that a gateway stands in front of: its own, and those it was attached to. */
+export class Doors {
+  readonly #doorway: Doorway;
+  readonly #servers = new Map<Server, () => void>();
+
+  constructor(doorway: Doorway) {
+    this.#doorway = doorway;
+  }
+
+  /** Opens a server of the gateway's own, with the limits of the configuration. */
+  async listen({ port = 8000, host = '127.0.0.1' }: ListenOptions, limits: ResolvedConfig['limits']): Promise<Listening> {
+    const server = createServer({
+      maxHeaderSize: limits.max_header_bytes,
+      headersTimeout: limits.header_timeout,
+      requestTimeout: limits.request_timeout,
+      keepAliveTimeout: limits.keep_alive,
+      connectionsCheckingInterval: Math.max(50, Math.min(5000, limits.header_timeout / 3)),
+      noDelay: true,
+    });
+    if (limits.max_connections !== undefined) server.maxConnections = limits.max_connections;
+    this.attach(server);
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject).listen({ port, host }, () => {
+        server.off('error', reject);
+        resolve();
+      });
+    }).catch((error: NodeJS.ErrnoException) => {
+      this.#release(server);
+      throw error.code === 'EADDRINUSE'
+        ? new OptionsError(`listen: port ${port} of ${host} is in use; choose another one`, { cause: error })
+        : error;
+    });
+    const bound = (server.address() as AddressInfo).port;
+    return { url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}`, port: bound };
+  }
+
+  /** Stands in front of a server: its requests, its upgrade listeners (also those added later), and its end. */
+  attach(server: Server): void {
+    if (this.#servers.has(server)) return;
+    const { listener, upgrade, closed } = this.#doorway;
+    const others = server.listeners('request') as ((request: IncomingMessage, response: ServerResponse) => void)[];
+    const own = others.includes(listener);
+    if (!own) {
+      server.removeAllListeners('request');
+      server.on('request', listener);
+    }
+    const behind = takeOver(server);
+    behind.listen((request, socket, head) => upgrade(request, socket, head, server));
+    const onContinue = (request: IncomingMessage, response: ServerResponse): void => {
+      expectContinue(request);
+      listener(request, response);
+    };
+    server.on('checkContinue', onContinue);
+    server.on('clientError', refuseConnection);
+    server.once('close', closed);
+    this.#servers.set(server, () => {
+      behind.release();
+      server.off('checkContinue', onContinue).off('clientError', refuseConnection).off('close', closed);
+      if (own) return;
+      server.off('request', listener);
+      for (const other of others) server.on('request', other);
+    });
+  }
+
+  /** No new connections; those that are idle are closed. */
+  async close(): Promise<void> {
+    await Promise.all(
+      [...this.#servers.keys()].map(
+        (server) =>
+          new Promise<void>((resolve) => {
+            server.close(() => resolve());
+            server.closeIdleConnections();
+          }),
+      ),
+    );
+    for (const server of this.#servers.keys()) this.#release(server);
+  }
+
+  /** Ends what is still open. */
+  destroy(): void {
+    for (const server of this.#servers.keys()) server.closeAllConnections();
+  }
+
+  #release(server: Server): void {
+    this.#servers.get(server)?.();
+    this.#servers.delete(server);
+  }
+}

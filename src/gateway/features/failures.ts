@@ -1,0 +1,34 @@
+import { PremierError } from '../../core/errors.js';
+import type { Behaviour } from '../../core/policy.js';
+import { discard } from '../../http/body.js';
+import type { Answer, Exchange } from '../../http/exchange.js';
+import { Answered, Problem } from '../../http/problem.js';
+import { aroundExchange } from '../feature.js';
+
+/**
+ * Lets an upstream's 5xx travel as a thrown `Answered`, so that retry, circuit breaker and fallback see a failure. It stands inside all of
+ * them; outside, the error is an answer again.
+ */
+export const throwFailures: Behaviour = aroundExchange((exchange, next, call) => next(call).then((answer) => passed(exchange, answer)));
+
+function passed(exchange: Exchange, answer: Answer): Answer {
+  if (answer.status < 500) return answer;
+  (exchange.failures ??= []).push(answer);
+  throw new Answered(answer);
+}
+
+/** Lets go of every failure but the one that is answered with. */
+export function discardFailures(exchange: Exchange, but?: Answer): void {
+  if (exchange.failures === undefined) return;
+  for (const answer of exchange.failures) if (answer !== but) discard(answer.body, superseded);
+  exchange.failures = undefined;
+}
+
+const superseded = new Error('another answer took its place');
+
+/** What a circuit breaker and a fallback count: an upstream's 5xx but 501, a timeout, and no answer at all. */
+export function isFailure(error: unknown): boolean {
+  if (error instanceof Answered) return error.answer.status >= 500 && error.answer.status !== 501;
+  if (error instanceof Problem) return error.type === 'bad_gateway' || error.type === 'gateway_timeout' || error.type === 'service_unavailable';
+  return error instanceof PremierError && error.code === 'PREMIER_TIMEOUT';
+}

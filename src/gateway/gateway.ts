@@ -1,0 +1,203 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Server } from 'node:http';
+import { after } from '../core/clock.js';
+import type { Runtime } from '../core/policy.js';
+import type { Answer, Exchange } from '../http/exchange.js';
+import { exchangeOfRequest } from '../http/nodeRequest.js';
+import { answerOf, Problem, problemOf } from '../http/problem.js';
+import { randomHex } from '../observe/randomHex.js';
+import { writeAnswer } from '../http/writer.js';
+import { correlate } from '../observe/correlation.js';
+import type { GatewayLog } from '../observe/log.js';
+import type { Metrics } from '../observe/metrics.js';
+import { Doors, type Listening, type ListenOptions } from './doors.js';
+import { type FetchInfo, fetchThrough } from './fetchThrough.js';
+import type { Generation } from './generation.js';
+import type { GivenConfig } from './given.js';
+import type { Own } from './own/own.js';
+import type { Pipeline } from './pipeline.js';
+import { Visit } from './visit.js';
+import { Handshakes } from './handshakes.js';
+
+/** What a gateway is put together from. */
+export interface GatewayParts {
+  readonly runtime: Runtime;
+  readonly log: GatewayLog;
+  readonly metrics: Metrics;
+  readonly own: Own;
+  readonly first: Generation;
+  /** Builds the next generation, whole. Throws `ConfigError` when the configuration is bad: nothing has changed then. */
+  readonly build: (config: GivenConfig | undefined, before: Generation) => Promise<Generation>;
+  /** Lets go of what was opened for the gateway: provider, pools, watchers, log. */
+  readonly release: () => Promise<void>;
+}
+
+/** An API gateway: the policies of a configuration around an app, or around the servers behind it. */
+export class Gateway {
+  readonly runtime: Runtime;
+  readonly log: GatewayLog;
+  readonly metrics: Metrics;
+  /** For `http.createServer`. */
+  readonly listener: (request: IncomingMessage, response: ServerResponse) => void;
+  readonly #parts: GatewayParts;
+  readonly #doors: Doors;
+  readonly #handshakes: Handshakes;
+  #generation: Generation;
+  #building: Promise<unknown> = Promise.resolve();
+  #inFlight = 0;
+  #idle: (() => void) | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(parts: GatewayParts) {
+    this.#parts = parts;
+    this.runtime = parts.runtime;
+    this.log = parts.log;
+    this.metrics = parts.metrics;
+    this.#generation = parts.first;
+    this.listener = (request, response) => this.#handle(request, response);
+    this.#handshakes = new Handshakes(this);
+    this.#doors = new Doors({
+      listener: this.listener,
+      upgrade: (request, socket, head, server) => this.#handshakes.handle(request, socket, head, server),
+      closed: () => void this.close().catch(() => undefined),
+    });
+  }
+
+  /** The configuration in use, compiled. */
+  get generation(): Generation {
+    return this.#generation;
+  }
+
+  /** The token of an admin, made for this machine where the configuration names none. */
+  get adminToken(): string | undefined {
+    return this.#parts.own.adminToken;
+  }
+
+  /** Whether the gateway is about to close: it still answers, but says on /health that it will not for long. */
+  get draining(): boolean {
+    return this.#closing !== undefined;
+  }
+
+  /** The open WebSockets. */
+  get handshakes(): Handshakes {
+    return this.#handshakes;
+  }
+
+  /** Answers a `Request`: for fetch-style runtimes. */
+  fetch(request: Request, info: FetchInfo = {}): Promise<Response> {
+    return fetchThrough(this, request, info);
+  }
+
+  /** Stands in front of a server's requests and upgrades, and closes with it. */
+  attach(server: Server): void {
+    this.#doors.attach(server);
+  }
+
+  /** Opens a server. Rejects with `OptionsError` when the port is in use. */
+  listen(options: ListenOptions = {}): Promise<Listening> {
+    return this.#doors.listen(options, this.#generation.config.limits);
+  }
+
+  /**
+   * Takes over another configuration; without one, its own file is read again. It is built whole first: when it is bad, this rejects with a
+   * `ConfigError`, and nothing has changed. What both have in common goes on: counters, circuits, pools, WebSockets.
+   */
+  async reload(config?: GivenConfig): Promise<void> {
+    const built = this.#building.then(() => this.#parts.build(config, this.#generation));
+    this.#building = built.catch(() => undefined);
+    try {
+      const next = await built;
+      const before = this.#generation;
+      this.#generation = next;
+      before.targets.release();
+      this.metrics.reloaded(true);
+      this.log.info('Configuration reloaded');
+    } catch (error) {
+      this.metrics.reloaded(false);
+      this.log.error(`Configuration not reloaded: ${(error as Error).message}`);
+      throw error;
+    }
+  }
+
+  /** Stops: no new connections, requests under way are finished within `grace` milliseconds, WebSockets are told to go. */
+  close({ grace = this.#generation.config.grace }: { readonly grace?: number } = {}): Promise<void> {
+    return (this.#closing ??= this.#close(grace));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** A request came in: the counterpart of `finished`. */
+  began(): void {
+    this.#inFlight++;
+    this.metrics.began();
+  }
+
+  /** It is over. */
+  finished(exchange: Exchange, status: number, bytes: number, pipeline: Pipeline | undefined): void {
+    const seconds = (this.runtime.clock.monotonic() - exchange.started) / 1000;
+    this.metrics.request(exchange, status, seconds, bytes, pipeline?.service ?? '');
+    this.log.request(exchange, status, seconds, bytes, pipeline?.slowAfter);
+    if (--this.#inFlight === 0) this.#idle?.();
+  }
+
+  /** What the gateway answers by itself: /health, /metrics and the others. */
+  own(exchange: Exchange): Answer | Promise<Answer> | undefined {
+    return this.#parts.own.answer(exchange);
+  }
+
+  #handle(request: IncomingMessage, response: ServerResponse): void {
+    const generation = this.#generation;
+    const exchange = exchangeOfRequest(request, response, generation.edge);
+    if (exchange instanceof Problem) return this.#refuse(exchange, response);
+    correlate(exchange);
+    this.began();
+    if (this.#closing !== undefined) exchange.reply.push('Connection', 'close');
+    const own = this.own(exchange);
+    if (own !== undefined) return this.#answerOwn(exchange, own, response);
+    new Visit(this, exchange, response, generation.pipelineOf(exchange)).run();
+  }
+
+  #answerOwn(exchange: Exchange, own: Answer | Promise<Answer>, response: ServerResponse): void {
+    const sent = response.socket?.bytesWritten ?? 0;
+    response.on('close', () => {
+      const bytes = (response.req.socket.bytesWritten ?? sent) - sent;
+      this.finished(exchange, response.writableFinished ? response.statusCode : 499, bytes, undefined);
+    });
+    void Promise.resolve(own)
+      .catch((error: unknown) => {
+        const problem = problemOf(error);
+        this.log.problem(exchange, problem);
+        return answerOf(problem, exchange.correlationId);
+      })
+      .then((answer) => writeAnswer(exchange, answer, response, this.runtime.clock))
+      .catch(() => response.destroy());
+  }
+
+  /** What is no request that can be understood has no exchange either. */
+  #refuse(problem: Problem, response: ServerResponse): void {
+    const id = randomHex(32);
+    const { status, headers, body } = answerOf(problem, id);
+    response.writeHead(status, [...headers, 'X-Correlation-ID', id]).end(body);
+  }
+
+  async #close(grace: number): Promise<void> {
+    const { clock } = this.runtime;
+    const { drain_delay } = this.#generation.config;
+    if (drain_delay > 0) await new Promise<void>((resolve) => void after(clock, drain_delay, resolve));
+    const closed = this.#doors.close();
+    const deadline = after(clock, grace, () => this.#doors.destroy());
+    await Promise.all([this.#handshakes.close(grace), this.#settled()]);
+    await closed;
+    deadline.clear();
+    await this.#parts.release();
+  }
+
+  #settled(): Promise<void> {
+    if (this.#inFlight === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#idle = resolve;
+    });
+  }
+}

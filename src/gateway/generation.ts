@@ -1,0 +1,85 @@
+import type { Runtime } from '../core/policy.js';
+import { compileTrust } from '../http/client.js';
+import type { Exchange } from '../http/exchange.js';
+import type { Edge } from '../http/nodeRequest.js';
+import type { Features } from './config/featureSchemas.js';
+import type { PathConfig, ResolvedConfig } from './config/schema.js';
+import type { FeatureContext } from './feature.js';
+import { Pipeline } from './pipeline.js';
+import { Router } from './router.js';
+import type { Targets } from './targets.js';
+
+/** A path with what is compiled for it. */
+interface Route extends Pick<PathConfig, 'pattern' | 'methods' | 'host' | 'enabled'> {
+  readonly pipeline: Pipeline;
+}
+
+/** What a generation is made with. */
+export interface GenerationInit {
+  readonly config: ResolvedConfig;
+  readonly runtime: Runtime;
+  readonly targets: Targets;
+  readonly warn: FeatureContext['warn'];
+  /** The one before: pipelines whose configuration did not change are taken over, with all that they count. */
+  readonly before: Generation | undefined;
+}
+
+/** A configuration, compiled whole. A reload makes another one and swaps a single reference; requests under way stay on theirs. */
+export class Generation {
+  readonly config: ResolvedConfig;
+  readonly edge: Edge;
+  readonly targets: Targets;
+  readonly #router: Router<Route>;
+  readonly #other: Pipeline;
+  readonly #pipelines = new Map<string, Pipeline>();
+
+  constructor({ config, runtime, targets, warn, before }: GenerationInit) {
+    this.config = config;
+    this.targets = targets;
+    this.edge = {
+      trusted: compileTrust(config.trusted_proxies),
+      maxUriBytes: config.limits.max_uri_bytes,
+      mergeSlashes: config.merge_slashes,
+      encodedSlashes: config.encoded_slashes ?? (guards(config) ? 'reject' : 'keep'),
+      clock: runtime.clock,
+    };
+    const compiled = (label: string, pattern: string, features: Features, upstream: string | undefined): Pipeline => {
+      const target = targets.of(upstream);
+      const key = JSON.stringify([label, pattern, features, target.key]);
+      const known = before === undefined ? undefined : before.#pipelines.get(key);
+      const pipeline =
+        known ?? new Pipeline(label, pattern, features, target, { runtime, warn, forwardTo: (name) => targets.of(name).forward });
+      this.#pipelines.set(key, pipeline);
+      return pipeline;
+    };
+    const labels = new Set<string>();
+    this.#router = new Router(
+      config.paths.map(({ pattern, methods, host, enabled, upstream, features }): Route => {
+        const restricted = [...(methods ?? []), ...(host === undefined ? [] : [host])].join(',');
+        let label = labels.has(pattern) ? `${restricted} ${pattern}`.trim() : pattern;
+        for (let i = 2; labels.has(label); i++) label = `${pattern} ${i}`;
+        labels.add(label);
+        return { pattern, enabled, ...(methods && { methods }), ...(host && { host }), pipeline: compiled(label, pattern, features, upstream) };
+      }),
+    );
+    this.#other = compiled('*', '*', config.default_features ?? {}, undefined);
+  }
+
+  /** The pipeline for an exchange, whose `pattern` it sets: of the first path that matches, or of the default features. */
+  pipelineOf(exchange: Exchange): Pipeline {
+    const route = this.#router.match(exchange.upgrade === undefined ? exchange.method : 'GET', exchange.host, exchange.path);
+    if (route === undefined) return this.#other;
+    exchange.pattern = route.pattern;
+    return route.pipeline;
+  }
+
+  /** Every path's pipeline in the order of the file, and last that of the default features. */
+  get pipelines(): readonly Pipeline[] {
+    return [...this.#pipelines.values()];
+  }
+}
+
+/** Whether any path decides by its address who may come in. */
+function guards({ paths, default_features }: ResolvedConfig): boolean {
+  return [...paths.map(({ features }) => features), default_features ?? {}].some(({ auth, access }) => auth ?? access);
+}

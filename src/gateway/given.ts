@@ -1,0 +1,36 @@
+import type { Clock } from '../core/clock.js';
+import { OptionsError } from '../core/errors.js';
+import type { Provider } from '../core/provider.js';
+import { memory } from '../providers/memory.js';
+import { GatewayConfig } from './config/gatewayConfig.js';
+import type { GatewayOptions } from './config/gatewayOptions.js';
+import type { ResolvedConfig } from './config/schema.js';
+
+/** A configuration as it may be given: read already, as an object, or as the path of a file. */
+export type GivenConfig = GatewayConfig | GatewayOptions | string;
+
+/** Reads what was given. Throws `ConfigError`. */
+export function configOf(given: GivenConfig): GatewayConfig {
+  if (given instanceof GatewayConfig) return given;
+  return typeof given === 'string' ? GatewayConfig.fromFile(given) : GatewayConfig.fromObject(given);
+}
+
+/** The configuration with the servers that code gave. Throws `OptionsError` when there is an app as well. */
+export function withServers(config: GatewayConfig, servers: readonly string[] | undefined, hasApp: boolean): ResolvedConfig {
+  const { resolved } = config;
+  if (hasApp && (servers ?? resolved.servers) !== undefined) {
+    const where = servers === undefined ? `the configuration${config.source === undefined ? '' : ` ${config.source}`}` : 'the options';
+    throw new OptionsError(`createGateway: "app" and "servers" exclude each other, and ${where} has servers; keep one of them`);
+  }
+  if (servers === undefined) return resolved;
+  if (servers.length === 0) throw new OptionsError('createGateway: "servers" is empty; name at least one server');
+  return { ...resolved, servers: GatewayConfig.fromObject({ servers: [...servers] }).resolved.servers };
+}
+
+/** Opens the store that a configuration names. */
+export async function openStore(store: ResolvedConfig['store'], clock: Clock): Promise<Provider> {
+  if (store.redis === undefined) return memory({ clock });
+  // Only here: who has no Redis needs no client for it.
+  const { redis } = await import('../redis/index.js');
+  return redis({ url: store.redis.url });
+}

@@ -1,0 +1,82 @@
+import type { ServerResponse } from 'node:http';
+import type { Call } from '../core/call.js';
+import type { Answer, Exchange } from '../http/exchange.js';
+import { answerOf, Problem, problemOf } from '../http/problem.js';
+import { writeAnswer } from '../http/writer.js';
+import { discard } from '../http/body.js';
+import { discardFailures } from './features/failures.js';
+import type { Gateway } from './gateway.js';
+import type { Pipeline } from './pipeline.js';
+
+/** One request from the moment that its path is known until its answer is written, or the client has left. */
+export class Visit {
+  readonly #gateway: Gateway;
+  readonly #exchange: Exchange;
+  readonly #response: ServerResponse;
+  readonly #pipeline: Pipeline;
+  #call: Call | undefined;
+  #answered = false;
+  #status = 0;
+  #sent: number;
+
+  constructor(gateway: Gateway, exchange: Exchange, response: ServerResponse, pipeline: Pipeline) {
+    this.#gateway = gateway;
+    this.#exchange = exchange;
+    this.#response = response;
+    this.#pipeline = pipeline;
+    this.#sent = response.socket?.bytesWritten ?? 0;
+  }
+
+  run(): void {
+    const call = (this.#call = this.#pipeline.call(this.#exchange));
+    this.#response.on('close', () => this.#closed());
+    this.#response.on('error', () => undefined);
+    this.#pipeline.run(call).then(
+      (answer) => this.#answer(answer),
+      (error: unknown) => this.#fail(error),
+    );
+  }
+
+  #answer(answer: Answer): void {
+    const exchange = this.#exchange;
+    if (exchange.failures !== undefined) discardFailures(exchange, answer);
+    this.#answered = true;
+    if (answer.handled === true) return;
+    this.#status = answer.status;
+    if (this.#response.destroyed || this.#response.closed) return discard(answer.body, gone);
+    try {
+      writeAnswer(exchange, answer, this.#response, this.#gateway.runtime.clock);
+    } catch (error) {
+      discard(answer.body, error as Error);
+      this.#fail(error);
+    }
+  }
+
+  #fail(error: unknown): void {
+    const problem = problemOf(error);
+    const exchange = this.#exchange;
+    if (exchange.failures !== undefined) discardFailures(exchange);
+    this.#answered = true;
+    this.#status = problem.status;
+    if (this.#response.destroyed || this.#response.headersSent) {
+      this.#response.destroy();
+      return;
+    }
+    this.#gateway.log.problem(exchange, problem);
+    for (const name of this.#response.getHeaderNames()) this.#response.removeHeader(name);
+    writeAnswer(exchange, answerOf(problem, exchange.correlationId), this.#response, this.#gateway.runtime.clock);
+  }
+
+  /** The connection is done with this answer: as it should be, or because the client left. */
+  #closed(): void {
+    const response = this.#response;
+    const left = !response.writableFinished && response.errored === null;
+    if (left && !this.#answered) this.#call?.abort(new Problem('client_closed_request'));
+    const status = left ? 499 : this.#status === 0 ? response.statusCode : this.#status;
+    const socket = response.req.socket;
+    const bytes = Math.max(0, socket.bytesWritten - this.#sent);
+    this.#gateway.finished(this.#exchange, status, bytes, this.#pipeline);
+  }
+}
+
+const gone = new Error('the client closed the connection');

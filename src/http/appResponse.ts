@@ -1,0 +1,175 @@
+import { type IncomingMessage, type OutgoingHttpHeader, type OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import type { Sink, Source } from './body.js';
+import type { Answer } from './exchange.js';
+import { headerOf, type RawHeaders } from './headers.js';
+
+type Given = OutgoingHttpHeaders | OutgoingHttpHeader[];
+type Chunk = string | Uint8Array;
+type Done = (error?: Error | null) => void;
+
+/**
+ * The response that an app writes to: nothing goes to a socket, the head becomes an answer and the body its source. The overriding methods are
+ * properties of the object itself, because Express changes the prototype of every response.
+ */
+export class AppResponse extends ServerResponse implements Source {
+  #answered: ((answer: Answer) => void) | undefined;
+  #sink: Sink | undefined;
+  #waiting: Uint8Array[] = [];
+  #waitingBytes = 0;
+  #given: Given | undefined = undefined;
+  #over = false;
+
+  constructor(request: IncomingMessage, answered: (answer: Answer) => void) {
+    super(request);
+    this.#answered = answered;
+    Object.defineProperty(this, 'socket', { value: request.socket, writable: true, configurable: true });
+  }
+
+  override writeHead = (status: number, second?: string | Given, third?: Given): this => {
+    if (this.headersSent) throw Object.assign(new Error('Cannot write headers after they are sent to the client'), { code: 'ERR_HTTP_HEADERS_SENT' });
+    this.statusCode = status;
+    this.#given = typeof second === 'string' ? third : second;
+    if (typeof second === 'string') this.statusMessage = second;
+    this.#commit();
+    return this;
+  };
+
+  override write = (chunk: Chunk, second?: BufferEncoding | Done, third?: Done): boolean => {
+    if (!this.headersSent) this.#commit();
+    const done = typeof second === 'function' ? second : third;
+    if (done) process.nextTick(done);
+    if (this.#over) return true;
+    return this.#push(typeof chunk === 'string' ? Buffer.from(chunk, typeof second === 'string' ? second : 'utf8') : chunk);
+  };
+
+  override end = (first?: Chunk | Done | null, second?: BufferEncoding | Done, third?: Done): this => {
+    const chunk = typeof first === 'function' ? undefined : (first ?? undefined);
+    const done = [first, second, third].find((one) => typeof one === 'function') as (() => void) | undefined;
+    const bytes = typeof chunk === 'string' ? Buffer.from(chunk, typeof second === 'string' ? second : 'utf8') : chunk;
+    if (this.finished) return this;
+    if (done) this.once('finish', done);
+    this.finished = true;
+    if (!this.headersSent) {
+      // The whole answer at once: its body is no stream.
+      this.#commit(bytes ?? new Uint8Array());
+      this.#finish();
+      return this;
+    }
+    if (this.#over) return this;
+    if (bytes !== undefined && bytes.length > 0) this.#push(bytes);
+    if (this.#sink !== undefined) this.#complete();
+    return this;
+  };
+
+  override flushHeaders = (): void => {
+    if (!this.headersSent) this.#commit();
+  };
+
+  override destroy = (error?: Error): this => {
+    this.#break(error ?? new Error('the app destroyed its response'));
+    return this;
+  };
+
+  start(sink: Sink): void {
+    this.#sink = sink;
+    for (const chunk of this.#waiting) sink.write(chunk);
+    this.#waiting = [];
+    if (this.finished) this.#complete();
+    else if (this.destroyed) sink.fail(broken);
+    else if (this.#waitingBytes > 0) this.emit('drain');
+  }
+
+  resume(): void {
+    this.emit('drain');
+  }
+
+  cancel(): void {
+    this.abandon();
+  }
+
+  /** Nobody wants what the app writes from now on. */
+  abandon(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#answered = undefined;
+    this.#waiting = [];
+    this.destroyed = true;
+    this.emit('close');
+  }
+
+  #commit(whole?: Uint8Array): void {
+    const headers = this.#headers();
+    if (whole !== undefined && this.req.method !== 'HEAD' && this.statusCode !== 304 && this.statusCode !== 204 && headerOf(headers, 'content-length') === undefined)
+      headers.push('Content-Length', String(whole.length));
+    // What Node itself looks at for `headersSent`: from here on the app's own `setHeader` throws as it would without a gateway.
+    Object.assign(this, { _header: 'sent' });
+    this.#answered?.({ status: this.statusCode, headers, body: whole === undefined ? this : whole });
+    this.#answered = undefined;
+  }
+
+  #headers(): RawHeaders {
+    const headers: RawHeaders = [];
+    const add = (name: string, value: OutgoingHttpHeader | undefined): void => {
+      if (value === undefined || isFraming(name)) return;
+      if (Array.isArray(value)) for (const one of value) headers.push(name, String(one));
+      else headers.push(name, String(value));
+    };
+    const given = this.#given;
+    const overridden = new Set<string>();
+    if (Array.isArray(given)) {
+      const flat = given as OutgoingHttpHeader[];
+      for (let i = 0; i < flat.length; i += 2) {
+        overridden.add(String(flat[i]).toLowerCase());
+        add(String(flat[i]), flat[i + 1]);
+      }
+    } else if (given !== undefined) {
+      for (const [name, value] of Object.entries(given)) {
+        overridden.add(name.toLowerCase());
+        add(name, value);
+      }
+    }
+    for (const name of rawNamesOf(this)) if (!overridden.has(name.toLowerCase())) add(name, this.getHeader(name));
+    return headers;
+  }
+
+  #push(chunk: Uint8Array): boolean {
+    if (this.#sink !== undefined) return this.#sink.write(chunk);
+    // The app may use its buffer again as soon as `write` returns.
+    this.#waiting.push(Buffer.from(chunk));
+    this.#waitingBytes += chunk.length;
+    return this.#waitingBytes < this.writableHighWaterMark;
+  }
+
+  #complete(): void {
+    this.#sink?.end();
+    this.#finish();
+  }
+
+  #finish(): void {
+    this.#over = true;
+    process.nextTick(() => {
+      this.emit('finish');
+      this.emit('close');
+    });
+  }
+
+  #break(error: Error): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.destroyed = true;
+    this.#sink?.fail(error);
+    this.emit('close');
+  }
+}
+
+/** The fields' names as the app spelt them: Node has this for every outgoing message, its types for requests alone. */
+function rawNamesOf(response: ServerResponse): string[] {
+  return (response as unknown as { getRawHeaderNames(): string[] }).getRawHeaderNames();
+}
+
+const broken = new Error('the app broke off its answer');
+
+function isFraming(name: string): boolean {
+  const lower = name.length === 17 || name.length === 10 || name.length === 9 ? name.toLowerCase() : '';
+  return lower === 'transfer-encoding' || lower === 'connection' || lower === 'keep-alive' || lower === 'upgrade';
+}

@@ -1,0 +1,70 @@
+import { Readable } from 'node:stream';
+import type { ReadableStream as NodeReadableStream } from 'node:stream/web';
+import type { Call } from '../core/call.js';
+import { fromReadable } from './body.js';
+import type { Answer, Exchange } from './exchange.js';
+import { headerOf, type RawHeaders, removeHeader } from './headers.js';
+
+/** An app that answers a `Request`: Hono, or any fetch handler. */
+export interface FetchApp {
+  fetch(request: Request, ...rest: unknown[]): Response | Promise<Response>;
+}
+
+/** Calls a fetch-style app. The exchange becomes a `Request` only here, and its `Response` an answer. */
+export function forwardToFetch(app: FetchApp): (exchange: Exchange, call: Call) => Promise<Answer> {
+  return async (exchange, call) => answerOfResponse(await app.fetch(requestOf(exchange, call), exchange.origin));
+}
+
+function requestOf(exchange: Exchange, call: Call): Request {
+  const headers = new Headers();
+  const { headers: raw, assert } = exchange;
+  for (let i = 0; i < raw.length; i += 2) if (!isHop(raw[i] as string)) headers.append(raw[i] as string, raw[i + 1] as string);
+  for (let i = 0; i < assert.length; i += 2) {
+    if (assert[i + 1] === '') headers.delete(assert[i] as string);
+    else headers.set(assert[i] as string, assert[i + 1] as string);
+  }
+  const bodiless = exchange.method === 'GET' || exchange.method === 'HEAD';
+  const body = bodiless ? undefined : exchange.body;
+  const init: RequestInit & { duplex: 'half' } = {
+    method: exchange.method,
+    headers,
+    signal: call.signal,
+    duplex: 'half',
+    ...(body === undefined ? {} : { body: body instanceof Uint8Array ? new Uint8Array(body) : (Readable.toWeb(body) as ReadableStream) }),
+  };
+  return new Request(`${exchange.scheme}://${exchange.host}${exchange.target}`, init);
+}
+
+const hops: ReadonlySet<string> = new Set(['connection', 'keep-alive', 'transfer-encoding', 'upgrade', 'te', 'trailer', 'proxy-connection', 'expect']);
+
+function isHop(name: string): boolean {
+  return hops.has(name.toLowerCase());
+}
+
+/** A `Response` as an answer. Its body stays a stream. */
+export function answerOfResponse(response: Response): Answer {
+  const headers: RawHeaders = [];
+  response.headers.forEach((value, name) => {
+    if (!isHop(name)) headers.push(name, value);
+  });
+  const { body, status } = response;
+  return { status, headers, body: body === null ? undefined : fromReadable(Readable.fromWeb(body as NodeReadableStream)) };
+}
+
+/** An answer as a `Response`, with the fields of `exchange.reply`. */
+export function responseOf(exchange: Exchange, answer: Answer, body: ReadableStream | Uint8Array | null): Response {
+  const headers = new Headers();
+  for (let i = 0; i < answer.headers.length; i += 2) headers.append(answer.headers[i] as string, answer.headers[i + 1] as string);
+  const { reply } = exchange;
+  for (let i = 0; i < reply.length; i += 2) headers.set(reply[i] as string, reply[i + 1] as string);
+  return new Response(body instanceof Uint8Array ? new Uint8Array(body) : body, { status: answer.status, headers });
+}
+
+/** The fields of a `Request` as raw headers, with its host. */
+export function rawHeadersOf(request: Request, host: string): RawHeaders {
+  const raw: RawHeaders = [];
+  request.headers.forEach((value, name) => raw.push(name, value));
+  if (headerOf(raw, 'host') === undefined) raw.push('host', host);
+  removeHeader(raw, 'expect');
+  return raw;
+}

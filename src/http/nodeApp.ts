@@ -1,0 +1,89 @@
+import { IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
+import type { Call } from '../core/call.js';
+import { AppResponse } from './appResponse.js';
+import type { Answer, Exchange } from './exchange.js';
+import { Problem } from './problem.js';
+
+/** An app as a listener of `node:http`; Express, Koa's `callback()` and Fastify's `routing` are some. */
+export type NodeApp = (request: IncomingMessage, response: ServerResponse) => unknown;
+
+/**
+ * Calls the app with a response of its own, whose head and body become the answer. Whatever the app does after it was given up (by a timeout,
+ * say) goes nowhere.
+ */
+export function forwardToNode(app: NodeApp): (exchange: Exchange, call: Call) => Promise<Answer> {
+  const called = new WeakSet<Exchange>();
+  return (exchange, call) =>
+    new Promise((resolve, reject) => {
+      const original = exchange.origin.request;
+      if (original === undefined) throw new Problem('internal_server_error', { cause: new Error('a node app needs a node request') });
+      const first = !called.has(exchange) && !(exchange.body instanceof Uint8Array && original.readableEnded);
+      called.add(exchange);
+      const request = prepared(exchange, first ? original : repeated(exchange, original));
+      const response = new AppResponse(request, resolve);
+      call.onAbort((reason) => {
+        response.abandon();
+        if (request !== original) request.destroy();
+        reject(reason);
+      });
+      listen(app, request, response, reject);
+    });
+}
+
+/** Hands the real response to the app, which writes to it by itself: for paths on which nothing wants to see the answer. */
+export function handToNode(app: NodeApp): (exchange: Exchange) => Promise<Answer> {
+  return (exchange) =>
+    new Promise((resolve, reject) => {
+      const { request, response } = exchange.origin;
+      if (request === undefined || response === undefined) return reject(new Problem('internal_server_error'));
+      const { reply } = exchange;
+      for (let i = 0; i < reply.length; i += 2) response.setHeader(reply[i] as string, reply[i + 1] as string);
+      listen(app, prepared(exchange, request), response, reject);
+      resolve(handled);
+    });
+}
+
+const handled: Answer = { status: 0, headers: [], body: undefined, handled: true };
+
+function listen(app: NodeApp, request: IncomingMessage, response: ServerResponse, failed: (error: unknown) => void): void {
+  const fail = (error: unknown): void => {
+    if (response instanceof AppResponse || response.headersSent) {
+      if (response.headersSent) response.destroy();
+      failed(error);
+    } else failed(error);
+  };
+  try {
+    const result = (app as RequestListener)(request, response as ServerResponse & { req: IncomingMessage }) as unknown;
+    if (result instanceof Promise) result.catch(fail);
+  } catch (error) {
+    fail(error);
+  }
+}
+
+/** The app sees the canonical path, and what the gateway says about the request. */
+function prepared(exchange: Exchange, request: IncomingMessage): IncomingMessage {
+  const { assert, target } = exchange;
+  if (request.url !== target) request.url = target;
+  for (let i = 0; i < assert.length; i += 2) {
+    const name = (assert[i] as string).toLowerCase();
+    if (assert[i + 1] === '') delete request.headers[name];
+    else request.headers[name] = assert[i + 1] as string;
+  }
+  return request;
+}
+
+/** The same request once more, for another attempt, with what is known of its body. */
+function repeated({ body }: Exchange, original: IncomingMessage): IncomingMessage {
+  const request = new IncomingMessage(original.socket);
+  request.method = original.method;
+  request.url = original.url;
+  request.httpVersion = original.httpVersion;
+  request.httpVersionMajor = original.httpVersionMajor;
+  request.httpVersionMinor = original.httpVersionMinor;
+  request.rawHeaders = original.rawHeaders;
+  request.headers = { ...original.headers };
+  if (body instanceof Uint8Array) request.push(body);
+  request.push(null);
+  request.complete = true;
+  return request;
+}

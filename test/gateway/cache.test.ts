@@ -1,0 +1,395 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { invalidateHttp } from '../../src/gateway/features/cachePurge.js';
+import { collect } from '../../src/http/body.js';
+import { neverStored } from '../../src/http/caching/unstored.js';
+import { Problem } from '../../src/http/problem.js';
+import { type Asking, reply, Stage } from './cacheStage.js';
+
+test('the second request is answered from the store, with the age of the answer and its own Date', async () => {
+  const stage = new Stage();
+  const way = stage.path();
+  const date = new Date(stage.clock.now()).toUTCString();
+  stage.upstream = () => Promise.resolve(reply('hello', ['Cache-Control', 'max-age=60', 'Date', date]));
+  const first = await way.get('/a?x=1');
+  assert.deepEqual(
+    [first.cache, first.header('cache-status'), first.exchange.cacheResult],
+    ['MISS', 'premier; fwd=uri-miss; stored', 'miss'],
+  );
+  await stage.clock.advance(10);
+  const second = await way.get('/a?x=1');
+  assert.deepEqual([second.status, second.body, second.cache, second.exchange.cacheResult], [200, 'hello', 'HIT', 'hit']);
+  assert.deepEqual([second.header('age'), second.header('date'), second.header('content-length')], ['10', date, '5']);
+  assert.equal(second.header('cache-status'), 'premier; hit; ttl=50');
+  assert.equal((await way.get('/a?x=2')).cache, 'MISS');
+  assert.equal(stage.asked.length, 2);
+  assert.deepEqual([stage.runtime.events.counts.cacheHit, stage.runtime.events.counts.cacheMiss], [1, 2]);
+});
+
+test('expire_s counts where the upstream says nothing, and without it an answer stays', async () => {
+  const stage = new Stage();
+  const short = stage.path({ expire_s: 300 });
+  await short.get('/short');
+  await stage.clock.advance(299);
+  assert.equal((await short.get('/short')).cache, 'HIT');
+  await stage.clock.advance(2);
+  assert.equal((await short.get('/short')).cache, 'MISS');
+  const long = stage.path();
+  await long.get('/long');
+  await stage.clock.advance('30d');
+  assert.equal((await long.get('/long')).cache, 'HIT');
+});
+
+test('what one client changes on its answer does not reach the stored one', async () => {
+  const stage = new Stage();
+  const way = stage.path();
+  await way.get('/a');
+  const { answer } = way.open('/a');
+  (await answer).headers.push('Set-Cookie', 'mine');
+  assert.equal((await way.get('/a')).header('set-cookie'), undefined);
+});
+
+test('nothing of one user reaches another: Authorization, Set-Cookie, private, cookies and consumers', async () => {
+  const own = (value: string): Asking => ({ headers: ['Authorization', value] });
+  const table: readonly (readonly [name: string, headers: readonly string[], ann: Asking, bob: Asking])[] = [
+    ['authorization', [], own('ann'), own('bob')],
+    ['authorization with max-age', ['Cache-Control', 'max-age=60'], own('ann'), own('bob')],
+    ['authorization, then nobody', [], own('ann'), {}],
+    ['nobody, then authorization', [], {}, own('bob')],
+    ['set-cookie', ['Set-Cookie', 'session=ann'], {}, {}],
+    ['private', ['Cache-Control', 'private, max-age=60'], {}, {}],
+    ['cookie', [], { headers: ['Cookie', 'session=ann'] }, { headers: ['Cookie', 'session=bob'] }],
+    ['cookie, then nobody', [], { headers: ['Cookie', 'session=ann'] }, {}],
+    ['unknown api key', [], { headers: ['X-API-Key', 'ann'] }, { headers: ['X-API-Key', 'bob'] }],
+    ['consumer', [], { consumer: 'ann' }, { consumer: 'bob' }],
+    ['consumer, then nobody', ['Cache-Control', 'max-age=60'], { consumer: 'ann' }, {}],
+    ['vary twice', ['Vary', 'X-A', 'Vary', 'X-B'], { headers: ['X-A', '1', 'X-B', '1'] }, { headers: ['X-A', '1', 'X-B', '2'] }],
+    ['vary star', ['Vary', 'X-A, *'], {}, {}],
+  ];
+  for (const store of [false, true]) {
+    for (const [name, headers, ann, bob] of table) {
+      if (store && name === 'set-cookie') continue;
+      const stage = new Stage();
+      const way = stage.path({ expire_s: 60, store_private: store });
+      let n = 0;
+      stage.upstream = () => Promise.resolve(reply(`answer ${++n}`, headers));
+      const first = await way.get('/me', ann);
+      const second = await way.get('/me', bob);
+      assert.notEqual(second.body, first.body, `${name}, store_private ${String(store)}`);
+      assert.equal(second.cache === 'HIT', false, name);
+    }
+  }
+});
+
+test('concurrent requests of two users never share a private answer', async () => {
+  for (const headers of [
+    ['Cache-Control', 'private'],
+    ['Set-Cookie', 'a=b'],
+    ['Cache-Control', 'no-store'],
+    ['Vary', '*'],
+  ]) {
+    const stage = new Stage();
+    const way = stage.path({ expire_s: 60 });
+    let n = 0;
+    stage.upstream = async () => {
+      await new Promise((resolve) => setImmediate(resolve));
+      return reply(`answer ${++n}`, headers);
+    };
+    const got = await Promise.all([way.get('/me'), way.get('/me'), way.get('/me')]);
+    assert.equal(new Set(got.map(({ body }) => body)).size, 3, String(headers));
+  }
+});
+
+test('a consumer gets its own answer again, and all get what the upstream calls public', async () => {
+  const stage = new Stage();
+  const way = stage.path({ expire_s: 60 });
+  stage.upstream = (exchange) => Promise.resolve(reply(String(exchange.consumer?.id)));
+  for (const cache of ['MISS', 'HIT'])
+    for (const consumer of ['ann', 'bob']) {
+      const got = await way.get('/me', { consumer });
+      assert.deepEqual([got.body, got.cache], [consumer, cache]);
+    }
+  stage.upstream = () => Promise.resolve(reply('all', ['Cache-Control', 'public, max-age=9']));
+  await way.get('/all', { headers: ['Authorization', 'x'] });
+  assert.equal((await way.get('/all', { headers: ['Authorization', 'y'] })).cache, 'HIT');
+});
+
+test('store_private keeps each caller an answer of its own; with cache_key the key alone decides', async () => {
+  const stage = new Stage();
+  const own = stage.path({ expire_s: 60, store_private: true });
+  stage.upstream = (exchange) => Promise.resolve(reply(exchange.headers[1] ?? '', ['Cache-Control', 'private, max-age=60']));
+  for (const cache of ['MISS', 'HIT'])
+    for (const user of ['ann', 'bob']) {
+      const got = await own.get('/me', { headers: ['Authorization', user] });
+      assert.deepEqual([got.body, got.cache], [user, cache]);
+    }
+  const keyed = stage.path({ expire_s: 60, store_private: true, cache_key: 'u:{header.x-user}' });
+  const asking = (token: string): Asking => ({ headers: ['Authorization', token, 'X-User', 'ann'] });
+  assert.equal((await keyed.get('/me', asking('1'))).cache, 'MISS');
+  assert.equal((await keyed.get('/me', asking('2'))).cache, 'HIT');
+});
+
+test('variants are kept side by side, by Vary and by the configured fields', async () => {
+  const stage = new Stage();
+  const way = stage.path({ vary: ['X-Tenant'] });
+  stage.upstream = (exchange) => Promise.resolve(reply(exchange.headers.join(), ['Vary', 'Accept-Language']));
+  const asking = (language: string, tenant: string): Asking => ({ headers: ['Accept-Language', language, 'X-Tenant', tenant] });
+  for (const cache of ['MISS', 'HIT'])
+    for (const [language, tenant] of [
+      ['de', 'a'],
+      ['en', 'a'],
+      ['de', 'b'],
+    ] as const) {
+      const got = await way.get('/v', asking(language, tenant));
+      assert.deepEqual([got.cache, got.body], [cache, `Accept-Language,${language},X-Tenant,${tenant}`]);
+    }
+  assert.equal((await way.get('/v', asking('fr', 'a'))).header('cache-status'), 'premier; fwd=vary-miss; stored');
+});
+
+test('a cache_key is scoped to its pattern, and its values tell answers apart', async () => {
+  const stage = new Stage();
+  const users = stage.path({ cache_key: 'x:{path.id}:{query.page}' }, '/users/*');
+  const books = stage.path({ cache_key: 'x:{path.id}:{query.page}' }, '/books/*');
+  stage.upstream = (exchange) => Promise.resolve(reply(exchange.target));
+  assert.equal((await users.get('/users/1?page=2&noise=1')).cache, 'MISS');
+  assert.equal((await users.get('/users/1?page=2&noise=2')).cache, 'HIT');
+  assert.equal((await users.get('/users/1?page=3')).cache, 'MISS');
+  assert.equal((await books.get('/books/1?page=2')).body, '/books/1?page=2');
+  await users.get('/users/1?page=2', { method: 'DELETE' });
+  assert.equal((await users.get('/users/1?page=2&noise=1')).cache, 'MISS');
+});
+
+test('a stale answer is asked about with its validators, and a 304 updates it', async () => {
+  const stage = new Stage();
+  const way = stage.path();
+  stage.upstream = () => Promise.resolve(reply('hello', ['Cache-Control', 'max-age=1', 'ETag', '"a"', 'X-Own', 'old']));
+  await way.get('/a', { headers: ['If-None-Match', '"zzz"'] });
+  assert.deepEqual(stage.asked[0]?.exchange.assert, [], 'a client with conditions of its own goes up with them');
+  await stage.clock.advance(5);
+  stage.upstream = () => Promise.resolve(reply(undefined, ['Cache-Control', 'max-age=60', 'ETag', '"a"', 'X-Own', 'new'], 304));
+  const got = await way.get('/a');
+  assert.deepEqual([got.status, got.body, got.cache, got.header('x-own'), got.header('age')], [200, 'hello', 'REVALIDATED', 'new', '0']);
+  assert.equal(got.header('cache-status'), 'premier; fwd=stale; fwd-status=304; ttl=60');
+  assert.equal(stage.asked[1]?.exchange.assert[1], '"a"');
+  await stage.clock.advance(30);
+  const again = await way.get('/a');
+  assert.deepEqual([again.cache, again.header('x-own')], ['HIT', 'new']);
+  assert.equal(stage.asked.length, 2);
+});
+
+test('clients are told 304 and given parts from what is stored, and HEAD from what GET stored', async () => {
+  const stage = new Stage();
+  const way = stage.path();
+  stage.upstream = () => Promise.resolve(reply('0123456789', ['Cache-Control', 'max-age=60', 'ETag', '"a"', 'Content-Type', 'text/plain']));
+  await way.get('/a');
+  const had = await way.get('/a', { headers: ['If-None-Match', '"b", W/"a"'] });
+  assert.deepEqual([had.status, had.body, had.header('etag'), had.header('content-length')], [304, '', '"a"', undefined]);
+  const part = await way.get('/a', { headers: ['Range', 'bytes=2-4'] });
+  assert.deepEqual(
+    [part.status, part.body, part.header('content-range'), part.header('content-length')],
+    [206, '234', 'bytes 2-4/10', '3'],
+  );
+  const none = await way.get('/a', { headers: ['Range', 'bytes=20-'] });
+  assert.deepEqual([none.status, none.header('content-range')], [416, 'bytes */10']);
+  const head = await way.get('/a', { method: 'HEAD' });
+  assert.deepEqual([head.status, head.body, head.cache, head.header('content-length')], [200, '', 'HIT', '10']);
+  assert.equal(stage.asked.length, 1);
+});
+
+test('a request for a part that is not stored goes up as it is, and its answer is not kept', async () => {
+  const stage = new Stage();
+  const way = stage.path();
+  stage.upstream = () => Promise.resolve(reply('234', ['Cache-Control', 'max-age=60', 'Content-Range', 'bytes 2-4/10'], 206));
+  assert.equal((await way.get('/a', { headers: ['Range', 'bytes=2-4'] })).cache, 'BYPASS');
+  assert.equal((await way.get('/a', { headers: ['Range', 'bytes=2-4'] })).cache, 'BYPASS');
+});
+
+test('a change drops its address and what the answer names on the same origin, also by unknown methods', async () => {
+  const stage = new Stage();
+  const way = stage.path();
+  const kept = async (target: string): Promise<boolean> => (await way.get(target)).cache === 'HIT';
+  for (const target of ['/a', '/b', '/c', '/d']) await way.get(target);
+  const change = (headers: readonly string[], status: number, method = 'POST'): Promise<unknown> => {
+    stage.upstream = () => Promise.resolve(reply('', headers, status));
+    return way.get('/a', { method }).then(() => (stage.upstream = () => Promise.resolve(reply('hello'))));
+  };
+  await change([], 500);
+  await change([], 404);
+  assert.ok(await kept('/a'));
+  await change(['Location', '/b', 'Content-Location', 'http://site.test/c'], 201);
+  assert.deepEqual([await kept('/a'), await kept('/b'), await kept('/c'), await kept('/d')], [false, false, false, true]);
+  await change(['Location', 'http://other.test/d'], 302, 'FROBNICATE');
+  assert.deepEqual([await kept('/a'), await kept('/d')], [false, true]);
+  await change([], 200, 'OPTIONS');
+  assert.ok(await kept('/a'));
+});
+
+test('an answer that was asked for before a change does not come back after it', async () => {
+  const stage = new Stage();
+  const way = stage.path();
+  let answer: (value: ReturnType<typeof reply>) => void = () => undefined;
+  stage.upstream = (exchange) =>
+    exchange.method === 'GET' ? new Promise((resolve) => (answer = resolve)) : Promise.resolve(reply('', [], 204));
+  const old = way.get('/a');
+  const answerOld = answer;
+  await way.get('/a', { method: 'PUT' });
+  const late = way.get('/a');
+  const answerLate = answer;
+  answerOld(reply('old'));
+  assert.equal((await old).body, 'old');
+  assert.equal(stage.asked.length, 3, 'who comes after the change does not wait for the old answer');
+  answerLate(reply('new'));
+  assert.equal((await late).body, 'new');
+  stage.upstream = () => Promise.resolve(reply('never'));
+  assert.equal((await way.get('/a')).body, 'new');
+});
+
+test('a person drops one path, all below a prefix, one cache_key or everything', async () => {
+  const stage = new Stage();
+  const way = stage.path();
+  const keyed = stage.path({ cache_key: 'k:{query.q}' });
+  const fill = async (): Promise<void> => {
+    for (const target of ['/a', '/a?x=1', '/ab', '/b/1']) await way.get(target, { headers: ['Accept', '1'] });
+    await keyed.get('/k?q=1');
+  };
+  const left = async (): Promise<string> => {
+    const asked = stage.asked.length;
+    const found: string[] = [];
+    for (const target of ['/a', '/a?x=1', '/ab', '/b/1']) if ((await way.get(target)).cache === 'HIT') found.push(target);
+    if ((await keyed.get('/k?q=1')).cache === 'HIT') found.push('k');
+    assert.ok(stage.asked.length - asked + found.length === 5);
+    return found.join(' ');
+  };
+  await fill();
+  await invalidateHttp(stage.runtime, { path: '/a' });
+  assert.equal(await left(), '/ab /b/1 k');
+  await invalidateHttp(stage.runtime, { prefix: '/a' });
+  assert.equal(await left(), '/b/1 k');
+  await invalidateHttp(stage.runtime, { key: 'k:1' });
+  assert.equal(await left(), '/a /a?x=1 /ab /b/1');
+  await invalidateHttp(stage.runtime, { all: true });
+  assert.equal(await left(), '');
+});
+
+test('while a stale answer may be served, one refresh runs in the background', async () => {
+  const stage = new Stage();
+  const way = stage.path({ expire_s: 10, stale_s: 30 });
+  let n = 0;
+  stage.upstream = () => Promise.resolve(reply(`answer ${++n}`));
+  await way.get('/a');
+  await stage.clock.advance(15);
+  const got = await Promise.all([way.get('/a'), way.get('/a'), way.get('/a')]);
+  assert.deepEqual(
+    got.map(({ body, cache }) => [body, cache]),
+    Array.from({ length: 3 }, () => ['answer 1', 'STALE']),
+  );
+  assert.equal(got[0]?.header('cache-status'), 'premier; hit; ttl=-5');
+  await stage.clock.advance(0);
+  assert.equal(stage.asked.length, 2);
+  const fresh = await way.get('/a');
+  assert.deepEqual([fresh.body, fresh.cache], ['answer 2', 'HIT']);
+  await stage.clock.advance(41);
+  assert.equal((await way.get('/a')).cache, 'MISS');
+});
+
+test('when the upstream fails, a stale answer stands in for as long as that is allowed', async () => {
+  const failures: readonly (() => Promise<never> | Promise<ReturnType<typeof reply>>)[] = [
+    () => Promise.reject(new Problem('bad_gateway')),
+    () => Promise.reject(new Problem('gateway_timeout')),
+    () => Promise.resolve(reply('broken', [], 503)),
+  ];
+  for (const fail of failures) {
+    const stage = new Stage();
+    const way = stage.path({ expire_s: 10, stale_if_error_s: 60 });
+    await way.get('/a');
+    await stage.clock.advance(20);
+    stage.upstream = fail;
+    const got = await way.get('/a');
+    assert.deepEqual([got.status, got.body, got.cache], [200, 'hello', 'STALE']);
+    await stage.clock.advance(60);
+    const gone = await way.get('/a').then(
+      ({ status }) => status,
+      (error: Problem) => error.status,
+    );
+    assert.ok(gone >= 500);
+  }
+});
+
+test('a stale answer never stands in where must-revalidate forbids it', async () => {
+  const stage = new Stage();
+  const way = stage.path({ stale_s: 60, stale_if_error_s: 60 });
+  stage.upstream = () => Promise.resolve(reply('hello', ['Cache-Control', 'max-age=1, must-revalidate', 'ETag', '"a"']));
+  await way.get('/a');
+  await stage.clock.advance(5);
+  stage.upstream = () => Promise.reject(new Problem('bad_gateway'));
+  await assert.rejects(way.get('/a'), /upstream did not answer/);
+});
+
+test('only-if-cached is always honoured, other wishes only where that is configured', async () => {
+  const stage = new Stage();
+  const wish = (value: string): Asking => ({ headers: ['Cache-Control', value] });
+  const plain = stage.path({ expire_s: 60 });
+  await assert.rejects(plain.get('/a', wish('only-if-cached')), (error: Problem) => error.status === 504);
+  await plain.get('/a');
+  assert.equal((await plain.get('/a', wish('only-if-cached'))).cache, 'HIT');
+  assert.equal((await plain.get('/a', wish('no-cache'))).cache, 'HIT');
+  assert.equal((await plain.get('/a', wish('no-store'))).cache, 'HIT');
+  const polite = stage.path({ expire_s: 60, honor_request: true });
+  assert.equal((await polite.get('/a', wish('no-store'))).cache, 'BYPASS');
+  assert.equal((await polite.get('/a', wish('no-cache'))).cache, 'MISS');
+  await stage.clock.advance(10);
+  assert.equal((await polite.get('/a', wish('max-age=20'))).cache, 'HIT');
+  assert.equal((await polite.get('/a', wish('max-age=5'))).cache, 'MISS');
+});
+
+test('what stands in for a failure is never kept', async () => {
+  const stage = new Stage();
+  const way = stage.path();
+  stage.upstream = () => Promise.resolve(neverStored(reply('sorry')));
+  await way.get('/a');
+  assert.equal((await way.get('/a')).cache, 'MISS');
+});
+
+test('a body on GET does not make an answer that others get', async () => {
+  const stage = new Stage();
+  const way = stage.path();
+  stage.upstream = (exchange) => Promise.resolve(reply(exchange.body === undefined ? 'plain' : 'poison'));
+  assert.equal((await way.get('/a', { body: Buffer.from('x') })).cache, 'BYPASS');
+  assert.equal((await way.get('/a')).body, 'plain');
+});
+
+test('a method with a body can be cached by what it asks', async () => {
+  const stage = new Stage();
+  const way = stage.path({ methods: ['GET', 'POST'] });
+  const post = (body: string): Asking => ({ method: 'POST', body: Buffer.from(body) });
+  assert.equal((await way.get('/q', post('one'))).cache, 'MISS');
+  assert.equal((await way.get('/q', post('one'))).cache, 'HIT');
+  assert.equal((await way.get('/q', post('two'))).cache, 'MISS');
+});
+
+test('an error of the upstream is kept only where that is told', async () => {
+  const stage = new Stage();
+  stage.upstream = () => Promise.resolve(reply('broken', ['Cache-Control', 'max-age=60'], 500));
+  const way = stage.path();
+  await way.get('/a');
+  assert.equal((await way.get('/a')).cache, 'MISS');
+  const keeping = stage.path({ store_errors: true });
+  await keeping.get('/b');
+  const got = await keeping.get('/b');
+  assert.deepEqual([got.cache, got.status, got.body], ['HIT', 500, 'broken']);
+});
+
+test('an answer with the length that it declares is kept, any other is not', async () => {
+  const stage = new Stage();
+  const way = stage.path({ max_bytes: 8 });
+  for (const [target, body, length, cache] of [
+    ['/1', 'hello', '5', 'HIT'],
+    ['/2', 'hello', '6', 'MISS'],
+    ['/3', 'much too long', '13', 'MISS'],
+  ] as const) {
+    stage.upstream = () => Promise.resolve(reply(body, ['Content-Length', length]));
+    const { answer } = way.open(target);
+    await collect((await answer).body, 100);
+    assert.equal((await way.get(target)).cache, cache, target);
+  }
+});
