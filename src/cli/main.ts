@@ -10,12 +10,9 @@ const write =
 process.stdout.on('error', () => undefined);
 process.stderr.on('error', () => undefined);
 
-process.exitCode = await run(process.argv.slice(2), {
-  out: write(process.stdout),
-  err: write(process.stderr),
-  cwd: process.cwd(),
-  env: process.env,
+const io = { out: write(process.stdout), err: write(process.stderr), cwd: process.cwd(), env: process.env };
+void run(process.argv.slice(2), io).then((code) => {
+  process.exitCode = code;
+  // Nothing should be open any more. What is all the same must not keep the process.
+  setTimeout(() => process.exit(), 1000).unref();
 });
-
-// Nothing should be open any more. What is all the same must not keep the process.
-setTimeout(() => process.exit(), 1000).unref();

@@ -59,7 +59,13 @@ export class Generation {
         let label = labels.has(pattern) ? `${restricted} ${pattern}`.trim() : pattern;
         for (let i = 2; labels.has(label); i++) label = `${pattern} ${i}`;
         labels.add(label);
-        return { pattern, enabled, ...(methods && { methods }), ...(host && { host }), pipeline: compiled(label, pattern, features, upstream) };
+        return {
+          pattern,
+          enabled,
+          ...(methods && { methods }),
+          ...(host && { host }),
+          pipeline: compiled(label, pattern, features, upstream),
+        };
       }),
     );
     this.#other = compiled('*', '*', config.default_features ?? {}, undefined);

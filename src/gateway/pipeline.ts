@@ -5,7 +5,7 @@ import { discard } from '../http/body.js';
 import type { Answer, Exchange } from '../http/exchange.js';
 import { welcomeBody } from '../http/expect.js';
 import { Answered } from '../http/problem.js';
-import type { FeatureName, Features } from './config/featureSchemas.js';
+import { type FeatureName, type Features, featureSchemas } from './config/featureSchemas.js';
 import { exchangeOf, type Feature, type FeatureContext, type Forward } from './feature.js';
 import { throwFailures } from './features/failures.js';
 import { stages } from './features/index.js';
@@ -20,6 +20,9 @@ export interface Target {
   /** For paths on which nothing wants to see the answer: the app writes to the client by itself. */
   readonly hand: Forward | undefined;
 }
+
+/** Every handshake's origin is looked at, also where nothing is configured: a page of another site must not connect with a client's cookies. */
+const guarded = featureSchemas.websocket.parse({});
 
 /** The features of one path, compiled around its target. */
 export class Pipeline {
@@ -41,18 +44,20 @@ export class Pipeline {
     this.names = stages.map(([name]) => name).filter((name, i, all) => features[name] !== undefined && all.indexOf(name) === i);
     this.#site = { fn: unreachable, method: label, form: 'function' };
     const place = { site: this.#site, ordinal: 0 };
-    const used = stages
-      .filter(([name]) => features[name] !== undefined)
-      .map(([name, feature, sees]) => ({
-        sees,
-        upgrades: feature.upgrades,
-        behaviours: (feature as Feature<unknown>).create(features[name], { ...context, place, pattern }),
-      }));
+    const used = stages.flatMap(([name, feature, sees]) => {
+      const options = features[name] ?? (name === 'websocket' ? guarded : undefined);
+      if (options === undefined) return [];
+      const behaviours = (feature as Feature<unknown>).create(options, { ...context, place, pattern });
+      return [{ sees, upgrades: feature.upgrades, plain: name !== 'websocket', behaviours }];
+    });
     const sees = used.some((stage) => stage.sees === 'answer');
     const failures = sees ? [throwFailures] : [];
     const compiled = (of: typeof used, forward: Forward): Next =>
       compile([...of.flatMap(({ behaviours }) => behaviours), ...failures, last(forward)]) as Next;
-    this.#plain = compiled(used, sees ? target.forward : (target.hand ?? target.forward));
+    this.#plain = compiled(
+      used.filter(({ plain }) => plain),
+      sees ? target.forward : (target.hand ?? target.forward),
+    );
     this.#upgrade = compiled(
       used.filter(({ upgrades }) => upgrades),
       target.forward,

@@ -25,14 +25,14 @@ export class RouteTree<T> {
     let branch: Branch<T> = this.#root;
     let at = 0;
     for (;;) {
-      const found = branch.find(method, path, at, limit);
+      const found = branch.used ? branch.find(method, path, at, limit) : undefined;
       if (found !== undefined) {
         best = found;
         limit = found.order;
       }
       if (at >= path.length) return best;
       const next: Branch<T> | undefined = branch.next(path.charCodeAt(at));
-      if (next === undefined || next.first >= limit || !path.startsWith(next.label, at)) return best;
+      if (next === undefined || next.first >= limit || (next.label.length > 1 && !path.startsWith(next.label, at))) return best;
       at += next.label.length;
       branch = next;
     }
@@ -42,6 +42,8 @@ export class RouteTree<T> {
 class Branch<T> {
   /** The lowest place in the file of anything here and below. */
   first = Infinity;
+  /** Whether any route ends its prefix here, and not only below. */
+  used = false;
   /** Routes whose prefix ends here and is all of their pattern; the others; and those of them whose last segment is known. */
   #exact: Route<T>[] | undefined = undefined;
   #open: Route<T>[] | undefined = undefined;
@@ -88,6 +90,7 @@ class Branch<T> {
   }
 
   #keep(route: Route<T>): void {
+    this.used = true;
     const { exact, tail } = route.pattern;
     if (exact) (this.#exact ??= []).push(route);
     else if (tail === undefined) (this.#open ??= []).push(route);
@@ -104,6 +107,7 @@ class Branch<T> {
     const above = new Branch<T>(this.label.slice(0, length));
     const below = new Branch<T>(this.label.slice(length));
     below.first = above.first = this.first;
+    below.used = this.used;
     below.#exact = this.#exact;
     below.#open = this.#open;
     below.#tails = this.#tails;

@@ -3,7 +3,6 @@ import { compile } from '../core/run.js';
 import type { Behaviour, Runtime } from '../core/policy.js';
 import type { Answer } from '../http/exchange.js';
 import { Answered, Problem } from '../http/problem.js';
-import { dial } from '../proxy/dial.js';
 import { createProxy } from '../proxy/proxy.js';
 import type { Upstream } from '../proxy/upstream.js';
 import { keyFor, type Upstreams } from '../proxy/upstreams.js';
@@ -54,8 +53,7 @@ const refuse: Forward = () => Promise.reject(new Problem('not_found'));
 const nowhere: Target = { service: '', key: 'nowhere', forward: refuse, hand: undefined };
 
 function poolTarget(upstream: Upstream, config: UpstreamConfig, runtime: Runtime): Target {
-  const proxy = createProxy(upstream);
-  const forward: Forward = (exchange, call) => (exchange.upgrade === undefined ? proxy(exchange, call) : dial(exchange, call, upstream));
+  const forward = createProxy(upstream);
   const target = { service: upstream.name, key: keyFor(upstream.name, config), hand: undefined };
   if (config.circuit_breaker === undefined) return { ...target, forward };
   const name = `upstream ${upstream.name}`;

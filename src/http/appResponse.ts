@@ -26,7 +26,8 @@ export class AppResponse extends ServerResponse implements Source {
   }
 
   override writeHead = (status: number, second?: string | Given, third?: Given): this => {
-    if (this.headersSent) throw Object.assign(new Error('Cannot write headers after they are sent to the client'), { code: 'ERR_HTTP_HEADERS_SENT' });
+    if (this.headersSent)
+      throw Object.assign(new Error('Cannot write headers after they are sent to the client'), { code: 'ERR_HTTP_HEADERS_SENT' });
     this.statusCode = status;
     this.#given = typeof second === 'string' ? third : second;
     if (typeof second === 'string') this.statusMessage = second;
@@ -99,7 +100,13 @@ export class AppResponse extends ServerResponse implements Source {
 
   #commit(whole?: Uint8Array): void {
     const headers = this.#headers();
-    if (whole !== undefined && this.req.method !== 'HEAD' && this.statusCode !== 304 && this.statusCode !== 204 && headerOf(headers, 'content-length') === undefined)
+    if (
+      whole !== undefined &&
+      this.req.method !== 'HEAD' &&
+      this.statusCode !== 304 &&
+      this.statusCode !== 204 &&
+      headerOf(headers, 'content-length') === undefined
+    )
       headers.push('Content-Length', String(whole.length));
     // What Node itself looks at for `headersSent`: from here on the app's own `setHeader` throws as it would without a gateway.
     Object.assign(this, { _header: 'sent' });

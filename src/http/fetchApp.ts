@@ -35,7 +35,16 @@ function requestOf(exchange: Exchange, call: Call): Request {
   return new Request(`${exchange.scheme}://${exchange.host}${exchange.target}`, init);
 }
 
-const hops: ReadonlySet<string> = new Set(['connection', 'keep-alive', 'transfer-encoding', 'upgrade', 'te', 'trailer', 'proxy-connection', 'expect']);
+const hops: ReadonlySet<string> = new Set([
+  'connection',
+  'keep-alive',
+  'transfer-encoding',
+  'upgrade',
+  'te',
+  'trailer',
+  'proxy-connection',
+  'expect',
+]);
 
 function isHop(name: string): boolean {
   return hops.has(name.toLowerCase());

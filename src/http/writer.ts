@@ -9,14 +9,18 @@ import { headerOf, isNamed, type RawHeaders } from './headers.js';
 const smallBody = 16_384;
 
 /** What the client's side of an exchange needs of a response; `ServerResponse` has all of it, and a captured one hands out its own. */
-export type ResponseOut = Pick<ServerResponse, 'writeHead' | 'write' | 'end' | 'flushHeaders' | 'destroy' | 'addTrailers' | 'on' | 'destroyed'>;
+export type ResponseOut = Pick<
+  ServerResponse,
+  'writeHead' | 'write' | 'end' | 'flushHeaders' | 'destroy' | 'addTrailers' | 'on' | 'destroyed'
+>;
 
 /** Writes an answer to the client, with the fields of `exchange.reply`. A body that breaks off breaks the connection: no clean end is faked. */
 export function writeAnswer(exchange: Exchange, answer: Answer, out: ResponseOut, clock: Clock): void {
   const { body, status } = answer;
   const headers = merged(answer.headers, exchange.reply);
   if (isSource(body)) {
-    if (exchange.method !== 'HEAD' && status !== 204 && status !== 304) return new Writer(exchange, out, body, status, headers, clock).run();
+    if (exchange.method !== 'HEAD' && status !== 204 && status !== 304)
+      return new Writer(exchange, out, body, status, headers, clock).run();
     body.cancel(unwanted);
   }
   closeIfUnread(exchange, headers);

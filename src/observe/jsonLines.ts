@@ -39,8 +39,8 @@ export interface JsonLinesOptions {
 
 /** Lines of JSON: `timestamp`, `level` in capitals, `message`, and the fields. */
 export function jsonLines({ level, clock, stream }: JsonLinesOptions): JsonLines {
-  const own = stream === undefined ? new LineWriter(1) : undefined;
-  const out = stream ?? (own as LineWriter);
+  const out = stream ?? new LineWriter(1);
+  const own = out === stream ? undefined : (out as LineWriter);
   const timestamps = new Timestamps();
   const logger = pino(
     {

@@ -36,12 +36,7 @@ class Dial {
   #answer: Answer | undefined;
   #over = false;
 
-  constructor(
-    upstream: Upstream,
-    exchange: Exchange,
-    resolve: (answer: Answer) => void,
-    reject: (error: unknown) => void,
-  ) {
+  constructor(upstream: Upstream, exchange: Exchange, resolve: (answer: Answer) => void, reject: (error: unknown) => void) {
     this.#upstream = upstream;
     this.#exchange = exchange;
     this.#resolve = resolve;

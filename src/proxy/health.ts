@@ -103,7 +103,10 @@ export class Health {
     if (client === undefined) this.#clients.set(server, (client = connect(server)));
     const running = new AbortController();
     this.#running.add(running);
-    const timer = clock.setTimer(() => running.abort(Object.assign(new Error('the check took too long'), { code: 'timeout' })), options.timeout);
+    const timer = clock.setTimer(
+      () => running.abort(Object.assign(new Error('the check took too long'), { code: 'timeout' })),
+      options.timeout,
+    );
     timer.unref();
     try {
       const { statusCode, body } = await client.request({

@@ -70,7 +70,14 @@ function outsideOf(location: string, { scheme, host }: Exchange, origin: string)
 }
 
 /** Fields that mean nothing, or harm, once the body has gone: RFC 9110 6.5.1. */
-const notAfter: ReadonlySet<string> = new Set(['authorization', 'cookie', 'set-cookie', 'content-encoding', 'content-type', 'content-range']);
+const notAfter: ReadonlySet<string> = new Set([
+  'authorization',
+  'cookie',
+  'set-cookie',
+  'content-encoding',
+  'content-type',
+  'content-range',
+]);
 
 /** The fields that follow a body, or nothing where none may pass. */
 export function trailersOf(raw: readonly (Buffer | string)[] | null): RawHeaders | undefined {

@@ -55,12 +55,7 @@ export class Trip implements Passenger, Source {
   #flushing = false;
   #resume: (() => void) | undefined = undefined;
 
-  constructor(
-    upstream: Upstream,
-    exchange: Exchange,
-    resolve: (answer: Answer) => void,
-    reject: (error: unknown) => void,
-  ) {
+  constructor(upstream: Upstream, exchange: Exchange, resolve: (answer: Answer) => void, reject: (error: unknown) => void) {
     this.#upstream = upstream;
     this.#exchange = exchange;
     this.#resolve = resolve;

@@ -72,7 +72,10 @@ describe('a configuration from the environment', () => {
 
   test('what begins with PREMIER_ wins over the file, the rest fills it up', () => {
     const file = join(folder, 'gateway.yaml');
-    writeFileSync(file, 'premier:\n  keyspace: file\n  log: { level: debug }\n  default_features:\n    rate_limit: { quota: 5, duration: 1 }\n');
+    writeFileSync(
+      file,
+      'premier:\n  keyspace: file\n  log: { level: debug }\n  default_features:\n    rate_limit: { quota: 5, duration: 1 }\n',
+    );
     const config = GatewayConfig.fromEnv({
       PREMIER_CONFIG_FILE: file,
       PREMIER_KEYSPACE: 'env',
@@ -109,7 +112,10 @@ describe('a configuration from the environment', () => {
     assert.throws(
       () => GatewayConfig.fromEnv({ RATE_LIMIT_PER_MINUTE: 'ten', API_GATEWAY_ENABLED: 'maybe', LOG_LEVEL: 'loud' }),
       ({ message }: Error) => {
-        assert.match(message, /^RATE_LIMIT_PER_MINUTE: the variable `RATE_LIMIT_PER_MINUTE` must be a whole number of at least 1 \(got 'ten'\)$/m);
+        assert.match(
+          message,
+          /^RATE_LIMIT_PER_MINUTE: the variable `RATE_LIMIT_PER_MINUTE` must be a whole number of at least 1 \(got 'ten'\)$/m,
+        );
         assert.match(message, /^API_GATEWAY_ENABLED: .* must be true or false/m);
         assert.match(message, /^log\.level: .*\(got 'loud'\)$/m);
         return true;

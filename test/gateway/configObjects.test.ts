@@ -86,10 +86,7 @@ describe('a configuration in code', () => {
 
   test('mistakes name the whole path', () => {
     assert.equal(messageOf(misspelt), 'keyspce: unknown key `keyspce`; did you mean `keyspace`?');
-    assert.equal(
-      messageOf(mistyped),
-      "default_features.rate_limit.quota: `quota` must be a whole number of at least 1 (got 'ten')",
-    );
+    assert.equal(messageOf(mistyped), "default_features.rate_limit.quota: `quota` must be a whole number of at least 1 (got 'ten')");
     assert.match(messageOf(untimed), /^default_features\.timeout: `timeout` must be a mapping/);
     assert.match(messageOf(unbalanced), /^upstreams\.x\.balance: `balance` must be one of `round_robin`.*\(got 'fair'\)$/);
     assert.equal(

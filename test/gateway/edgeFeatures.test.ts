@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { createServer, type IncomingMessage } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
 import { Readable } from 'node:stream';
 import { describe, test } from 'node:test';
 import { Call } from '../../src/core/call.js';
@@ -16,10 +18,11 @@ import { mirror } from '../../src/gateway/features/mirror.js';
 import { collect, fromReadable, type Source } from '../../src/http/body.js';
 import { type Answer, Exchange, type ExchangeInit } from '../../src/http/exchange.js';
 import { headerOf, headersOf } from '../../src/http/headers.js';
+import { type Edge, exchangeOfRequest } from '../../src/http/nodeRequest.js';
 import { Answered, Problem } from '../../src/http/problem.js';
 import { FakeClock } from '../../src/testing/fakeClock.js';
 
-const site: Place['site'] = { fn: (() => undefined) as never, method: '/p/*', form: 'function' };
+const site: Place['site'] = { fn: () => undefined, method: '/p/*', form: 'function' };
 
 function exchangeOf(init: Partial<ExchangeInit> = {}): Exchange {
   return new Exchange({
@@ -197,6 +200,8 @@ describe('cors', () => {
   });
 });
 
+const settled = (): Promise<unknown> => new Promise((resolve) => setImmediate(resolve));
+
 describe('access', () => {
   const statusOf = (yaml: object, init: Partial<ExchangeInit>): Promise<number> =>
     around(
@@ -270,6 +275,45 @@ describe('body_limit', () => {
     endless.destroy();
   });
 
+  test('holds for an app that reads the request itself, even for what came before anybody looked', async () => {
+    let seen = '';
+    const app: Forward = (exchange, call) =>
+      new Promise((resolve, reject) => {
+        call.onAbort(reject);
+        const request = exchange.origin.request as IncomingMessage;
+        request.on('data', (chunk: Buffer) => (seen += chunk.toString())).on('error', () => (seen += '!'));
+        request.on('end', () => resolve({ status: 200, headers: [], body: undefined }));
+      });
+    const limited = around(bodyLimit, { max_bytes: 10 }, { forward: app });
+    const edge: Edge = { trusted: () => false, maxUriBytes: 100, mergeSlashes: true, encodedSlashes: 'keep', clock: new FakeClock() };
+    const server = createServer(async (request, response) => {
+      while (request.readableLength === 0) await settled();
+      const exchange = exchangeOfRequest(request, response, edge) as Exchange;
+      const status = await limited(exchange).then(
+        (answer) => answer.status,
+        (error: Problem) => error.status,
+      );
+      response.writeHead(status, { connection: 'close' }).end();
+    });
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const upload = async (...parts: string[]): Promise<string> => {
+      seen = '';
+      const socket = connect((server.address() as AddressInfo).port, '127.0.0.1').on('error', () => undefined);
+      socket.write('POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n');
+      for (const part of parts) {
+        socket.write(part === '' ? '0\r\n\r\n' : `${part.length.toString(16)}\r\n${part}\r\n`);
+        if (part !== '') while (!seen.includes(part) && !socket.destroyed && socket.bytesRead === 0) await settled();
+      }
+      const [head] = (await once(socket, 'data')) as [Buffer];
+      socket.destroy();
+      return `${head.toString().slice(9, 12)} ${seen}`;
+    };
+    assert.equal(await upload('12345', '67890', ''), '200 1234567890');
+    assert.equal(await upload('12345', '678901'), '413 12345!');
+    assert.equal(await upload('12345678901'), '413 ');
+    server.close();
+  });
+
   test('breaks off when the client goes away in the middle', async () => {
     const body = new Readable({ read: () => undefined });
     body.on('error', () => undefined).push('12');
@@ -318,8 +362,6 @@ describe('mirror', () => {
     const calls: Call[] = [];
     return { copies, calls, copy: (exchange, call) => (copies.push(exchange), calls.push(call), answer()) };
   }
-  const settled = (): Promise<unknown> => new Promise((resolve) => setImmediate(resolve));
-
   test('sends a copy with the same head and body', async () => {
     const { copies, copy } = shadow();
     const exchange = exchangeOf({ method: 'POST', query: '?a', headers: ['X', '1'], body: Buffer.from('body') });

@@ -68,6 +68,8 @@ function isNotYet(path: ConfigPath): boolean {
 
 function inOrder(issues: readonly ConfigIssue[]): ConfigIssue[] {
   // What stands in an anchor is found once for each alias.
-  const once = new Map(issues.map((issue) => [issue.line > 0 ? `${issue.line}:${issue.column}:${issue.message}` : `${issue.path}:${issue.message}`, issue]));
+  const once = new Map(
+    issues.map((issue) => [issue.line > 0 ? `${issue.line}:${issue.column}:${issue.message}` : `${issue.path}:${issue.message}`, issue]),
+  );
   return [...once.values()].toSorted((a, b) => a.line - b.line || a.column - b.column);
 }

@@ -71,7 +71,10 @@ export class GatewayConfig {
   }
 
   /** Takes an object, with or without the namespace around it. Throws `ConfigError` that names paths. */
-  static fromObject(options: GatewayOptions | Readonly<Record<string, unknown>>, { namespace = 'premier' }: ReadOptions = {}): GatewayConfig {
+  static fromObject(
+    options: GatewayOptions | Readonly<Record<string, unknown>>,
+    { namespace = 'premier' }: ReadOptions = {},
+  ): GatewayConfig {
     const issues: ConfigIssue[] = [];
     const value = toSnake(configSchema, sectionOf(options, namespace), '', issues);
     const checked = check(objectSource(value, issues), { file: undefined, namespace });
@@ -90,7 +93,14 @@ export class GatewayConfig {
     const source = text === undefined ? objectSource({}) : readSource(text, namespace, env);
     const checked = check(withOverlay(source, read), { file: path, namespace });
     const reread = (): GatewayConfig => GatewayConfig.fromEnv(env, options);
-    return new GatewayConfig({ checked: { ...checked, warnings: [...read.warnings, ...checked.warnings] }, namespace, watch, source: path, text, reread });
+    return new GatewayConfig({
+      checked: { ...checked, warnings: [...read.warnings, ...checked.warnings] },
+      namespace,
+      watch,
+      source: path,
+      text,
+      reread,
+    });
   }
 
   /** Reads the same file again; a configuration without a file is its own. */
@@ -108,7 +118,8 @@ export class GatewayConfig {
 function sectionOf(options: unknown, namespace: string): unknown {
   let value = options;
   for (const key of namespace.split('.')) {
-    if (!isMapping(value) || !Object.hasOwn(value, key)) return isMapping(options) && Object.hasOwn(options, namespace) ? options[namespace] : options;
+    if (!isMapping(value) || !Object.hasOwn(value, key))
+      return isMapping(options) && Object.hasOwn(options, namespace) ? options[namespace] : options;
     value = value[key];
   }
   return value;

@@ -59,12 +59,14 @@ function featuresOf(root: Record<string, unknown>, notes: string[]): Record<stri
   const limits = limitsOf(mapping(limiter['default']));
   if (limits.length > 0) features['rate_limit'] = { key: client, limits, ...tiersOf(mapping(limiter['clients']), notes) };
   else if (limiter['clients'] !== undefined) notes.push('`rate_limiter.clients` was left out, for there is no `rate_limiter.default`');
-  if (mapping(limiter['default'])['burst_size'] !== undefined) notes.push('`burst_size` had no effect and was left out; a burst belongs to `algorithm: token_bucket`');
+  if (mapping(limiter['default'])['burst_size'] !== undefined)
+    notes.push('`burst_size` had no effect and was left out; a burst belongs to `algorithm: token_bucket`');
 
   const cache = mapping(root['cache']);
   if (typeof cache['ttl'] === 'number') features['cache'] = { expire_s: cache['ttl'] };
   if (cache['max_size'] !== undefined) notes.push('`cache.max_size` was left out: the store bounds itself');
-  if (cache['strategy'] !== undefined && cache['strategy'] !== 'default') notes.push('`cache.strategy` was left out: the least recently used entries go first');
+  if (cache['strategy'] !== undefined && cache['strategy'] !== 'default')
+    notes.push('`cache.strategy` was left out: the least recently used entries go first');
 
   const breakers = mapping(root['circuit_breaker']);
   const breaker = pick(mapping(breakers['default'] ?? breakers), ['failure_threshold', 'recovery_timeout', 'success_threshold']);
@@ -86,10 +88,15 @@ function tiersOf(clients: Record<string, unknown>, notes: string[]): { readonly 
     const [first, second] = limitsOf(mapping(given));
     if (!first) continue;
     tiers[name] = first;
-    if (second) notes.push(`the tier \`${name}\` has one limit: ${first.quota} in ${first.duration} s was kept, ${second.quota} in ${second.duration} s was left out`);
+    if (second)
+      notes.push(
+        `the tier \`${name}\` has one limit: ${first.quota} in ${first.duration} s was kept, ${second.quota} in ${second.duration} s was left out`,
+      );
   }
   if (Object.keys(tiers).length === 0) return {};
-  notes.push('`rate_limiter.clients` became `tiers`: they go by the tier of the API key or the claim `tier`, no longer by the id of the client');
+  notes.push(
+    '`rate_limiter.clients` became `tiers`: they go by the tier of the API key or the claim `tier`, no longer by the id of the client',
+  );
   return { tiers };
 }
 

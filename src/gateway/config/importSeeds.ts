@@ -28,7 +28,8 @@ export function importYaml(text: string, file?: string): Imported {
   if (isMap(document.contents) && document.contents.items.some(({ key }) => isScalar(key) && key.value === 'premier'))
     return { yaml: text, notes: ['this is a file of ours already; it was left as it is'] };
   const root = plain(document, file);
-  const translation = isMapping(root) && (isMapping(root['router']) ? importRouter(root) : isMapping(root['services']) ? importServices(root) : undefined);
+  const translation =
+    isMapping(root) && (isMapping(root['router']) ? importRouter(root) : isMapping(root['services']) ? importServices(root) : undefined);
   if (!translation) throw refusal('this is no file that can be imported: it has neither `router` with `routes` nor `services`', file);
   return { yaml: written(translation), notes: translation.notes };
 }

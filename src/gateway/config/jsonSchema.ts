@@ -19,7 +19,11 @@ export function jsonSchema(namespace: string = 'premier'): Readonly<Record<strin
     title: 'Premier gateway',
     ...nested,
     $defs: {
-      variable: { type: 'string', pattern: String.raw`\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\}`, description: 'A variable of the environment.' },
+      variable: {
+        type: 'string',
+        pattern: String.raw`\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\}`,
+        description: 'A variable of the environment.',
+      },
       span: {
         description: 'Seconds as a number, or a number with a unit: 250ms, 5s, 1m, 2h, 7d.',
         anyOf: [{ type: 'number', minimum: 0 }, { type: 'string', pattern: String.raw`^\d+(\.\d+)?(ms|s|m|h|d)$` }, variable],

@@ -53,14 +53,16 @@ export function objections(root: unknown): readonly Objection[] {
     const { pattern } = path;
     if (typeof pattern === 'string' && pattern.startsWith('^') && isUnsafeRegex(pattern))
       found.push({ path: ['paths', i, 'pattern'], message: unsafe });
-    if (typeof path['host'] === 'string') found.push(...refused(['paths', i, 'host'], path['host'], (host) => new Router([{ pattern: '/', host }])));
+    if (typeof path['host'] === 'string')
+      found.push(...refused(['paths', i, 'host'], path['host'], (host) => new Router([{ pattern: '/', host }])));
     checkUpstream(['paths', i, 'upstream'], path['upstream']);
     checkFeatures(['paths', i, 'features'], path['features'], typeof pattern === 'string' ? pattern : undefined);
   });
   return found;
 }
 
-const unsafe = 'repeats something that repeats itself, which can take for ever on a long path; write it without a quantifier in a quantifier';
+const unsafe =
+  'repeats something that repeats itself, which can take for ever on a long path; write it without a quantifier in a quantifier';
 
 function unknownUpstream(name: string, known: readonly string[]): string {
   const near = nearest(name, known, distance);
@@ -76,12 +78,12 @@ function* inFeatures(path: ConfigPath, features: Record<string, unknown>): Gener
     if (value !== undefined) yield { path: [...path, ...keys], what: 'key', message: 'comes in a later version; leave it out until then' };
   }
   const { access, transform } = features;
-  if (isMapping(access))
-    for (const key of ['ip_allow', 'ip_deny']) yield* badAddresses([...path, 'access', key], access[key]);
+  if (isMapping(access)) for (const key of ['ip_allow', 'ip_deny']) yield* badAddresses([...path, 'access', key], access[key]);
   const request = isMapping(transform) ? transform['request'] : undefined;
   const rewrite = isMapping(request) ? request['rewrite'] : undefined;
   const from = isMapping(rewrite) ? rewrite['from'] : undefined;
-  if (typeof from === 'string' && isUnsafeRegex(from)) yield { path: [...path, 'transform', 'request', 'rewrite', 'from'], message: unsafe };
+  if (typeof from === 'string' && isUnsafeRegex(from))
+    yield { path: [...path, 'transform', 'request', 'rewrite', 'from'], message: unsafe };
 }
 
 /** What tells callers or entries apart must be something that a request has. */

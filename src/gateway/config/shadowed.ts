@@ -28,10 +28,7 @@ export function shadowedPaths(paths: readonly Shadow[]): readonly (readonly [lat
   const found: [number, number][] = [];
   paths.forEach((path, index) => {
     if (!path.enabled) return;
-    const earlier = [
-      ...(same.get(path.pattern) ?? []),
-      ...wide.filter((each) => covers(each, path.pattern)).map((each) => each.index),
-    ];
+    const earlier = [...(same.get(path.pattern) ?? []), ...wide.filter((each) => covers(each, path.pattern)).map((each) => each.index)];
     const cover = earlier.filter((i) => admitsAll(paths[i] as Shadow, path));
     if (cover.length > 0) found.push([index, Math.min(...cover)]);
     same.set(path.pattern, [...(same.get(path.pattern) ?? []), index]);

@@ -100,7 +100,7 @@ function sectionOf(document: Document.Parsed, namespace: string, links: Links): 
   let node: Node | null = document.contents;
   if (node === null) return { offset: 0, fault: `the file is empty; it needs \`${namespace}:\`` };
   let done = '';
-  for (let left: string[] = namespace.split('.'); left.length > 0; ) {
+  for (let left: string[] = namespace.split('.'); left.length > 0;) {
     if (isAlias(node)) node = links.target.get(node) ?? null;
     const offset = node?.range?.[0] ?? 0;
     if (!isMap(node)) return { offset, fault: `must be a mapping with \`${left[0]}:\`${done && ` below \`${done}\``}` };
@@ -129,4 +129,3 @@ function notFound(map: YAMLMap, name: string, below: string): string {
   const near = nearest(name, keys, distance);
   return near === undefined ? `${missing} (found ${keys.map((key) => `\`${key}\``).join(', ')})` : `${missing}; is \`${near}\` misspelt?`;
 }
-

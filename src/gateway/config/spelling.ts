@@ -24,7 +24,8 @@ export function toSnake(schema: z.core.$ZodType, value: unknown, path: string, i
   const result: Record<string, unknown> = {};
   for (const [key, item] of entries) {
     const name = Object.hasOwn(shape, snakeOf(key)) ? snakeOf(key) : key;
-    if (Object.hasOwn(result, name)) issues.push({ path: inside(path, key), line: 0, column: 0, message: `\`${name}\` stands here in both spellings; keep one of them` });
+    if (Object.hasOwn(result, name))
+      issues.push({ path: inside(path, key), line: 0, column: 0, message: `\`${name}\` stands here in both spellings; keep one of them` });
     const inner = shape[name];
     const read = inner === undefined ? item : toSnake(inner, item, inside(path, name), issues);
     // Not by assignment: `__proto__` must become a key like any other, for the schema to refuse.
@@ -40,5 +41,8 @@ function bareFor(schema: z.core.$ZodType, list: boolean): z.core.$ZodType {
   if (schema instanceof z.ZodPipe) return bareFor(schema.in instanceof z.ZodTransform ? schema.out : schema.in, list);
   if (!(schema instanceof z.ZodUnion)) return schema;
   const options = schema.options.map((option) => bareFor(option, list));
-  return options.find((option) => (list ? option instanceof z.ZodArray : option instanceof z.ZodObject || option instanceof z.ZodRecord)) ?? schema;
+  return (
+    options.find((option) => (list ? option instanceof z.ZodArray : option instanceof z.ZodObject || option instanceof z.ZodRecord)) ??
+    schema
+  );
 }

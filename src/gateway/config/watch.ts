@@ -47,7 +47,11 @@ class Watch implements FileWatch {
   #again = false;
   #closed = false;
 
-  constructor(path: string, changed: (text: string) => void, { clock = systemClock, interval = 2000, known = textNow(path) }: WatchOptions) {
+  constructor(
+    path: string,
+    changed: (text: string) => void,
+    { clock = systemClock, interval = 2000, known = textNow(path) }: WatchOptions,
+  ) {
     this.#path = path;
     this.#changed = changed;
     this.#clock = clock;

@@ -85,10 +85,17 @@ function ofUnion(issue: Extract<Issue, { code: 'invalid_union' }>, path: ConfigP
   if (meant) return meant.flatMap((inner) => findings(inner, path));
   const inner = issue.errors.map((branch) => findings(branch.find(isOfType) as Issue, path)[0] as Finding);
   const wants = [...new Set(inner.map(({ message }) => message))];
-  const message = issue.message === '' ? wants.map((want, i) => (i === 0 ? want : want.replace(/^must be /, ''))).join(', or ') : issue.message;
+  const message =
+    issue.message === '' ? wants.map((want, i) => (i === 0 ? want : want.replace(/^must be /, ''))).join(', or ') : issue.message;
   const wanted = new Set(inner.map((finding) => finding.wanted));
   return [
-    { path, ofKey: false, message, choices: inner.flatMap(({ choices }) => choices), wanted: wanted.size === 1 ? [...wanted][0] : undefined },
+    {
+      path,
+      ofKey: false,
+      message,
+      choices: inner.flatMap(({ choices }) => choices),
+      wanted: wanted.size === 1 ? [...wanted][0] : undefined,
+    },
   ];
 }
 

@@ -29,6 +29,7 @@ const superseded = new Error('another answer took its place');
 /** What a circuit breaker and a fallback count: an upstream's 5xx but 501, a timeout, and no answer at all. */
 export function isFailure(error: unknown): boolean {
   if (error instanceof Answered) return error.answer.status >= 500 && error.answer.status !== 501;
-  if (error instanceof Problem) return error.type === 'bad_gateway' || error.type === 'gateway_timeout' || error.type === 'service_unavailable';
+  if (error instanceof Problem)
+    return error.type === 'bad_gateway' || error.type === 'gateway_timeout' || error.type === 'service_unavailable';
   return error instanceof PremierError && error.code === 'PREMIER_TIMEOUT';
 }

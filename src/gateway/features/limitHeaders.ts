@@ -14,7 +14,8 @@ const spans: ReadonlyMap<number, string> = new Map([
  * whose reset is an instant in seconds. Of several limits the binding one is told, and those per minute and per hour also under names of their own.
  */
 export function limitHeaders(rules: readonly LimitRule[], several: boolean, clock: Clock): (exchange: Exchange, ruling: Ruling) => void {
-  const nameOf = (rule: LimitRule, i: number): string => spans.get(rule.duration)?.toLowerCase() ?? (rules.length === 1 ? 'default' : `limit${i + 1}`);
+  const nameOf = (rule: LimitRule, i: number): string =>
+    spans.get(rule.duration)?.toLowerCase() ?? (rules.length === 1 ? 'default' : `limit${i + 1}`);
   const policy = rules.map((rule, i) => `"${nameOf(rule, i)}";q=${rule.quota};w=${Math.ceil(rule.duration / 1000)}`).join(', ');
   const names = rules.map(nameOf);
   const suffixes = !several ? [] : rules.map((rule) => spans.get(rule.duration));

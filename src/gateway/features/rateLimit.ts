@@ -75,5 +75,10 @@ function limiter(all: readonly Numbers[], options: Options, runtime: Runtime, pl
 
 function refusal(error: unknown, { error_status, error_message }: Options): unknown {
   if (!(error instanceof QuotaExceedsError)) return error;
-  return new Problem('rate_limited', { status: error_status, message: error_message, headers: Object.entries(error.headers).flat(), cause: error });
+  return new Problem('rate_limited', {
+    status: error_status,
+    message: error_message,
+    headers: Object.entries(error.headers).flat(),
+    cause: error,
+  });
 }

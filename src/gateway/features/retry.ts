@@ -79,7 +79,9 @@ function isInTime(error: unknown, exchange: Exchange, { runtime }: FeatureContex
 /** Without a timeout, a client is not kept waiting longer than this for a `Retry-After`. */
 const longestWait = 30_000;
 
-function inSeconds(wait: Options['wait']): number | number[] | { base: number; factor: number; max: number; jitter: 'none' | 'full' | 'equal' | 'decorrelated' } {
+function inSeconds(
+  wait: Options['wait'],
+): number | number[] | { base: number; factor: number; max: number; jitter: 'none' | 'full' | 'equal' | 'decorrelated' } {
   if (typeof wait === 'number') return wait / 1000;
   if (Array.isArray(wait)) return wait.map((ms) => ms / 1000);
   return { ...wait, base: wait.base / 1000, max: wait.max / 1000 };

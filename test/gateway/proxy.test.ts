@@ -1,0 +1,468 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { PassThrough, Readable } from 'node:stream';
+import { describe, test } from 'node:test';
+import { type Sink, isSource } from '../../src/http/body.js';
+import { headerOf } from '../../src/http/headers.js';
+import type { Problem } from '../../src/http/problem.js';
+import { failureKind } from '../../src/proxy/failureKind.js';
+import { answering, callOf, deadUrl, exchangeOf, httpServer, poolOf, proxyTo, rawServer, rejection, turns, until } from './proxyTools.js';
+
+class Recorder implements Sink {
+  readonly chunks: Uint8Array[] = [];
+  trailers: string[] | undefined;
+  ended = false;
+  failure: Error | undefined;
+  constructor(private readonly takes: () => boolean = () => true) {}
+  get length(): number {
+    return this.chunks.reduce((sum, { length }) => sum + length, 0);
+  }
+  write(chunk: Uint8Array): boolean {
+    this.chunks.push(chunk);
+    return this.takes();
+  }
+  end(trailers?: string[]): void {
+    this.ended = true;
+    this.trailers = trailers;
+  }
+  fail(error: Error): void {
+    this.failure = error;
+  }
+}
+
+describe('the answer', () => {
+  test('a small body that came with its head is given at once when it is asked for', async (t) => {
+    const { url } = await answering(t, 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-A: 1\r\nX-A: 2\r\n\r\nhello');
+    const { forward } = proxyTo(t, poolOf([url]));
+    const answer = await forward(exchangeOf(), callOf());
+    assert.deepEqual(answer.headers, ['X-A', '1', 'X-A', '2', 'content-length', '5']);
+    const sink = new Recorder();
+    assert.ok(isSource(answer.body));
+    answer.body.start(sink);
+    assert.equal(Buffer.concat(sink.chunks).toString(), 'hello');
+    assert.equal(sink.ended, true);
+  });
+
+  test('has no body for HEAD, 204 and 304, and a HEAD keeps its length', async (t) => {
+    const { url } = await httpServer(t, (request, response) => {
+      response.writeHead(Number(request.url?.slice(1)), { 'content-length': request.url === '/200' ? '7' : '0' }).end();
+    });
+    const { ask } = proxyTo(t, poolOf([url]));
+    const head = await ask({ method: 'HEAD', path: '/200' });
+    assert.equal(head.answer.body, undefined);
+    assert.equal(headerOf(head.headers, 'content-length'), '7');
+    for (const path of ['/204', '/304']) assert.equal((await ask({ path })).answer.body, undefined);
+  });
+
+  test('a slow taker holds the upstream back, and loses nothing', async (t) => {
+    const whole = 8 * 1024 * 1024;
+    let written = 0;
+    const { url } = await httpServer(t, (_request, response) => {
+      const more = (): void => {
+        while (written < whole) {
+          written += 65_536;
+          if (!response.write(Buffer.alloc(65_536, 'x'))) {
+            response.once('drain', more);
+            return;
+          }
+        }
+        response.end();
+      };
+      more();
+    });
+    const { forward } = proxyTo(t, poolOf([url]));
+    const { body } = await forward(exchangeOf(), callOf());
+    assert.ok(isSource(body));
+    let open = false;
+    const sink = new Recorder(() => open);
+    body.start(sink);
+    await until(() => written > 0 && sink.length > 0);
+    for (let before = -1; before !== written;) {
+      before = written;
+      for (let i = 0; i < 50; i++) await new Promise((resolve) => setImmediate(resolve));
+    }
+    assert.ok(sink.length < 200_000, `${sink.length} bytes were pressed into a sink that was full`);
+    assert.ok(written < whole, 'the upstream wrote all of it');
+    open = true;
+    body.resume();
+    await until(() => sink.ended);
+    assert.equal(sink.length, whole);
+  });
+
+  test('a taker that asks for more while it is given some is not forgotten', async (t) => {
+    const { url } = await httpServer(t, (_request, response) => void response.end(Buffer.alloc(1_000_000)));
+    const { forward } = proxyTo(t, poolOf([url]));
+    const { body } = await forward(exchangeOf(), callOf());
+    assert.ok(isSource(body));
+    const sink = new Recorder(() => {
+      body.resume();
+      return false;
+    });
+    body.start(sink);
+    await until(() => sink.ended);
+    assert.equal(sink.length, 1_000_000);
+  });
+
+  test('trailers follow a chunked body, without those that must not', async (t) => {
+    const { url } = await answering(
+      t,
+      'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n2\r\nok\r\n0\r\nX-Sum: 9\r\nSet-Cookie: a=b\r\n\r\n',
+    );
+    const { forward } = proxyTo(t, poolOf([url]));
+    const request = { httpVersion: '1.1' } as IncomingMessage;
+    const { body, headers } = await forward(exchangeOf({ origin: { request } }), callOf());
+    assert.ok(isSource(body));
+    const sink = new Recorder();
+    body.start(sink);
+    await until(() => sink.ended);
+    assert.deepEqual(sink.trailers, ['X-Sum', '9']);
+    assert.deepEqual(headers, ['trailer', 'X-Sum']);
+  });
+
+  for (const [what, bytes] of [
+    ['the upstream ends before the promised length', 'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf'],
+    ['a chunked body breaks off', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n'],
+  ] as const) {
+    test(`fails the body when ${what}`, async (t) => {
+      const { url } = await rawServer(t, (socket) => socket.once('data', () => socket.end(bytes)));
+      const { forward, upstream } = proxyTo(t, poolOf([url]));
+      const { body } = await forward(exchangeOf(), callOf());
+      assert.ok(isSource(body));
+      const sink = new Recorder();
+      body.start(sink);
+      await until(() => sink.failure !== undefined);
+      assert.equal(sink.ended, false);
+      assert.equal(upstream.servers[0]?.active, 0);
+      assert.equal(upstream.servers[0]?.failures, 1);
+    });
+  }
+
+  test('a fault of the server before the head is a bad gateway that tells nothing of it', async (t) => {
+    for (const bytes of ['', 'HTTP/1.1 200 OK\r\nX: ', 'nonsense\r\n\r\n', 'HTTP/1.1 101 Switching Protocols\r\n\r\n']) {
+      const { url } = await rawServer(t, (socket) => socket.once('data', () => socket.end(bytes)));
+      const { ask } = proxyTo(t, poolOf([url]));
+      const error = (await rejection(ask())) as Problem;
+      assert.equal(error.type, 'bad_gateway');
+      assert.equal(failureKind(error), 'reset');
+      assert.ok(!error.message.includes('127.0.0.1'));
+    }
+  });
+
+  test('control characters in a field of the upstream do no harm', async (t) => {
+    for (const value of ['a\x01b', 'a\x7fb', 'a\x00b']) {
+      const { url } = await answering(t, `HTTP/1.1 200 OK\r\nX-Bad: ${value}\r\nContent-Length: 0\r\n\r\n`);
+      const { ask } = proxyTo(t, poolOf([url]));
+      const error = (await rejection(ask())) as Problem;
+      assert.equal(error.type, 'bad_gateway');
+    }
+  });
+
+  test('bytes beyond ASCII in a field pass unchanged', async (t) => {
+    const { url } = await answering(t, 'HTTP/1.1 200 OK\r\nX-Name: J\xfcrgen\r\nContent-Length: 0\r\n\r\n');
+    const { headers } = await proxyTo(t, poolOf([url])).ask();
+    assert.equal(headerOf(headers, 'x-name'), 'Jürgen');
+  });
+
+  test('early hints go to the client, and the answer follows', async (t) => {
+    const { url } = await answering(
+      t,
+      'HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\nHTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok',
+    );
+    const told: unknown[] = [];
+    const response = {
+      headersSent: false,
+      destroyed: false,
+      writeEarlyHints: (hints: unknown) => told.push(hints),
+      writeProcessing: () => told.push(102),
+    } as never;
+    const { text } = await proxyTo(t, poolOf([url])).ask({ origin: { response } });
+    assert.equal(text, 'ok');
+    assert.deepEqual(told, [{ link: ['</a.css>; rel=preload'] }, 102]);
+  });
+});
+
+describe('the request', () => {
+  test('a body in memory and a body that streams arrive whole, each with its framing', async (t) => {
+    const { url } = await httpServer(t, (request, response) => {
+      let got = '';
+      request.on('data', (chunk) => (got += chunk));
+      request.on('end', () => response.end(`${got} ${request.headers['content-length'] ?? request.headers['transfer-encoding']}`));
+    });
+    const { ask } = proxyTo(t, poolOf([url]));
+    const lying = ['Content-Length', '3', 'Transfer-Encoding', 'chunked', 'Content-Length', '4'];
+    assert.equal((await ask({ method: 'POST', body: Buffer.from('memory'), headers: lying })).text, 'memory 6');
+    assert.equal((await ask({ method: 'POST', body: Readable.from([Buffer.from('st'), Buffer.from('ream')]) })).text, 'stream chunked');
+    const known = ['Content-Length', '5', 'content-length', '5'];
+    assert.equal((await ask({ method: 'POST', body: Readable.from([Buffer.from('known')]), headers: known })).text, 'known 5');
+    assert.equal((await ask({ method: 'DELETE', body: Readable.from([Buffer.from('gone')]) })).text, 'gone chunked');
+    assert.equal((await ask({ method: 'POST' })).text, ' 0');
+  });
+
+  test('an answer that comes early does not break the upload of the client, which goes on to be read', async (t) => {
+    const { url } = await httpServer(t, (_request, response) => void response.writeHead(413, { connection: 'close' }).end('no'));
+    const { ask } = proxyTo(t, poolOf([url]));
+    const upload = new PassThrough();
+    upload.write(Buffer.alloc(10));
+    const { status, text } = await ask({ method: 'POST', body: upload });
+    assert.deepEqual([status, text], [413, 'no']);
+    await until(() => upload.listenerCount('end') === 0);
+    assert.equal(upload.destroyed, false);
+    upload.end(Buffer.alloc(10));
+    await once(upload, 'end');
+  });
+
+  test('an upload that the client breaks off is no fault of the server', async (t) => {
+    const arrived: IncomingMessage[] = [];
+    const { url } = await httpServer(t, (request) => {
+      request.on('error', () => undefined);
+      arrived.push(request);
+    });
+    const { ask, upstream } = proxyTo(t, poolOf([url]));
+    const upload = new PassThrough();
+    upload.write('part');
+    const asked = rejection(ask({ method: 'POST', body: upload }));
+    await until(() => arrived.length === 1);
+    upload.destroy(new Error('gone'));
+    assert.equal(((await asked) as Problem).type, 'client_closed_request');
+    assert.equal(upstream.servers[0]?.failures, 0);
+    await until(() => arrived[0]?.destroyed === true);
+  });
+
+  test('nothing is followed, and no cookie is kept', async (t) => {
+    let asked = 0;
+    const { url } = await httpServer(t, (request, response) => {
+      asked++;
+      response.writeHead(302, { location: '/elsewhere', 'set-cookie': 'a=1', 'x-cookie': request.headers.cookie ?? 'none' }).end();
+    });
+    const { ask } = proxyTo(t, poolOf([url]));
+    await ask();
+    const { status, headers } = await ask();
+    assert.equal(status, 302);
+    assert.equal(headerOf(headers, 'x-cookie'), 'none');
+    assert.equal(asked, 2);
+  });
+
+  test('a target that is no path is refused without a connection', async (t) => {
+    const { url, sockets } = await rawServer(t, () => undefined);
+    const { ask, upstream } = proxyTo(t, poolOf([url]));
+    assert.equal(((await rejection(ask({ path: '*' }))) as Problem).type, 'bad_gateway');
+    assert.equal(sockets.length, 0);
+    assert.equal(upstream.servers[0]?.failures, 0);
+  });
+});
+
+describe('what goes wrong on the way', () => {
+  test('a refused connection is a connect error', async (t) => {
+    const error = (await rejection(proxyTo(t, poolOf([await deadUrl()])).ask())) as Problem;
+    assert.equal(error.status, 502);
+    assert.equal(failureKind(error), 'connect_error');
+  });
+
+  test('a name that does not exist is not fatal', async (t) => {
+    const error = await rejection(proxyTo(t, poolOf(['http://no-such-host.invalid:80'])).ask());
+    assert.equal(failureKind(error), 'connect_error');
+  });
+
+  test('a refused connection goes to another server at once, whatever the method, and its body whole', async (t) => {
+    const { url } = await httpServer(t, (request, response) => void request.pipe(response));
+    const { ask } = proxyTo(t, poolOf([await deadUrl(), await deadUrl(), url]));
+    const { text, exchange } = await ask({ method: 'POST', body: Readable.from([Buffer.from('once')]) });
+    assert.equal(text, 'once');
+    assert.equal(exchange.server, url);
+  });
+
+  test('every server is tried once, and no more', async (t) => {
+    const { ask, upstream } = proxyTo(t, poolOf([await deadUrl(), await deadUrl()], { health: { max_fails: 5 } }));
+    assert.equal(failureKind(await rejection(ask())), 'connect_error');
+    assert.deepEqual(
+      upstream.servers.map(({ requests }) => requests),
+      [1, 1],
+    );
+  });
+
+  const stale = (t: Parameters<typeof rawServer>[0]) =>
+    rawServer(t, (socket, nth) => {
+      let asked = 0;
+      socket.on('data', () => {
+        asked++;
+        if (nth === 0 && asked === 2) socket.destroy();
+        else socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
+      });
+    });
+
+  test('a connection that was closed just as it was used again is replaced once, for what may be sent twice', async (t) => {
+    const { url, sockets } = await stale(t);
+    const { ask, upstream } = proxyTo(t, poolOf([url]));
+    await ask().then(turns);
+    assert.equal((await ask({ method: 'PUT', body: Buffer.from('x') })).text, 'ok');
+    assert.equal(sockets.length, 2);
+    assert.equal(upstream.servers[0]?.failures, 0);
+    assert.equal(upstream.servers[0]?.active, 0);
+  });
+
+  test('a POST on such a connection is not sent twice', async (t) => {
+    const { url, sockets } = await stale(t);
+    const { ask } = proxyTo(t, poolOf([url]));
+    await ask().then(turns);
+    assert.equal(failureKind(await rejection(ask({ method: 'POST', body: Buffer.from('x') }))), 'reset');
+    assert.equal(sockets.length, 1);
+  });
+
+  test('a reset on a fresh connection is not replayed', async (t) => {
+    const { url, sockets } = await rawServer(t, (socket) => socket.once('data', () => socket.destroy()));
+    assert.equal(failureKind(await rejection(proxyTo(t, poolOf([url])).ask())), 'reset');
+    assert.equal(sockets.length, 1);
+  });
+
+  test('a call that is aborted before the head takes its connection with it', async (t) => {
+    const { url, sockets } = await rawServer(t, () => undefined);
+    const { forward, upstream } = proxyTo(t, poolOf([url]));
+    const call = callOf();
+    const asked = rejection(forward(exchangeOf(), call));
+    await until(() => sockets.length === 1 && (sockets[0]?.bytesRead ?? 0) >= 0);
+    await once(sockets[0] as NonNullable<(typeof sockets)[0]>, 'data');
+    const reason = new Error('the client left');
+    call.abort(reason);
+    assert.equal(await asked, reason);
+    await once(sockets[0] as NonNullable<(typeof sockets)[0]>, 'close');
+    assert.equal(upstream.servers[0]?.active, 0);
+    assert.equal(upstream.servers[0]?.failures, 0);
+  });
+
+  test('a call that was aborted already is not sent', async (t) => {
+    const { url, sockets } = await rawServer(t, () => undefined);
+    const call = callOf();
+    call.abort(new Error('early'));
+    assert.match(String(await rejection(proxyTo(t, poolOf([url])).forward(exchangeOf(), call))), /early/);
+    assert.equal(sockets.length, 0);
+  });
+
+  test('a call that is aborted while it waits for a connection leaves the line', async (t) => {
+    let held: (() => void) | undefined;
+    let asked = 0;
+    const { url } = await httpServer(t, (_request, response) => {
+      asked++;
+      held = () => void response.end('ok');
+    });
+    const { ask, forward } = proxyTo(t, poolOf([url], { connections: 1 }));
+    const first = ask();
+    await until(() => held !== undefined);
+    const call = callOf();
+    const second = rejection(forward(exchangeOf(), call));
+    const third = ask();
+    call.abort(new Error('enough'));
+    assert.match(String(await second), /enough/);
+    const release = held as unknown as () => void;
+    held = undefined;
+    release();
+    await first;
+    await until(() => held !== undefined);
+    (held as unknown as () => void)();
+    assert.equal((await third).text, 'ok');
+    assert.equal(asked, 2);
+  });
+
+  test('a call that is aborted after the head cancels the body', async (t) => {
+    const { url, sockets } = await rawServer(t, (socket) =>
+      socket.once('data', () => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf')),
+    );
+    const { forward, upstream } = proxyTo(t, poolOf([url]));
+    const call = callOf();
+    const { body } = await forward(exchangeOf(), call);
+    assert.ok(isSource(body));
+    const sink = new Recorder();
+    body.start(sink);
+    call.abort(new Error('a hedge won'));
+    assert.match(String(sink.failure), /a hedge won/);
+    await once(sockets[0] as NonNullable<(typeof sockets)[0]>, 'close');
+    assert.equal(upstream.servers[0]?.active, 0);
+    assert.equal(upstream.servers[0]?.failures, 0);
+  });
+
+  test('a body that is cancelled, before or after its start, frees the connection', async (t) => {
+    const { url, sockets } = await rawServer(t, (socket) =>
+      socket.once('data', () => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf')),
+    );
+    const { forward, upstream } = proxyTo(t, poolOf([url]));
+    for (const starts of [true, false]) {
+      const { body } = await forward(exchangeOf(), callOf());
+      assert.ok(isSource(body));
+      const sink = new Recorder();
+      if (starts) body.start(sink);
+      body.cancel(new Error('enough'));
+      body.cancel(new Error('twice is safe'));
+      await once(sockets.at(-1) as NonNullable<(typeof sockets)[0]>, 'close');
+      assert.deepEqual([sink.ended, sink.failure], [false, undefined]);
+      assert.equal(upstream.servers[0]?.active, 0);
+    }
+  });
+});
+
+describe('connections', () => {
+  test('are used again, the last one first', async (t) => {
+    const { url, sockets } = await answering(t, 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
+    const { ask } = proxyTo(t, poolOf([url]));
+    for (let i = 0; i < 5; i++) await ask().then(turns);
+    assert.equal(sockets.length, 1);
+  });
+
+  test('are not used again where keep_alive is 0', async (t) => {
+    const { url, sockets } = await answering(t, 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
+    const { ask } = proxyTo(t, poolOf([url], { keep_alive: 0 }));
+    for (let i = 0; i < 3; i++) await ask();
+    assert.equal(sockets.length, 3);
+  });
+
+  test('are never more than configured; the others wait', async (t) => {
+    const open: ServerResponse[] = [];
+    let most = 0;
+    let left = 20;
+    const { url } = await httpServer(t, (_request, response) => {
+      most = Math.max(most, open.push(response));
+      left--;
+      if (open.length < 3 && left > 0) return;
+      while (open.length > 0) open.pop()?.end('ok');
+    });
+    const { ask } = proxyTo(t, poolOf([url], { connections: 3 }));
+    const all = await Promise.all(Array.from({ length: 20 }, () => ask()));
+    assert.ok(all.every(({ text }) => text === 'ok'));
+    assert.equal(most, 3);
+  });
+
+  test('are renewed after half a minute, so that a name may come to mean another address', async (t) => {
+    const { url, sockets } = await answering(t, 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
+    let now = 0;
+    const clock = { now: () => now, monotonic: () => now, setTimer: () => ({ clear() {}, ref() {}, unref() {} }) };
+    const { ask } = proxyTo(t, poolOf([url], { keep_alive: 60_000 }), { clock });
+    await ask().then(turns);
+    now = 31_000;
+    await ask();
+    assert.equal(sockets.length, 1);
+    await once(sockets[0] as NonNullable<(typeof sockets)[0]>, 'close');
+    await ask();
+    assert.equal(sockets.length, 2);
+  });
+
+  test('a pool that closes waits for its requests, and ends what takes too long', async (t) => {
+    let release: (() => void) | undefined;
+    const { url } = await httpServer(t, (_request, response) => {
+      release = () => void response.end('late');
+    });
+    const { ask, upstream } = proxyTo(t, poolOf([url]));
+    const asked = ask();
+    await until(() => release !== undefined);
+    const closed = upstream.close(60_000);
+    release?.();
+    assert.equal((await asked).text, 'late');
+    await closed;
+    assert.equal(failureKind(await rejection(ask())), 'unavailable');
+
+    const stuck = proxyTo(t, poolOf([url]));
+    release = undefined;
+    const lost = rejection(stuck.ask());
+    await until(() => release !== undefined);
+    await stuck.upstream.close(1);
+    assert.equal(((await lost) as Problem).status, 502);
+  });
+});
