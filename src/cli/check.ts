@@ -13,7 +13,7 @@ export const check: Command = async (args, io) => {
   const words = wordsOf(args, { usage, options: { namespace: { type: 'string' } }, least: 1, most: 1 }, io);
   if (typeof words === 'number') return words;
   const [file] = words.positionals as [string];
-  const config = configNamed(file, words.values['namespace'], io, io.out);
+  const config = configNamed(file, words.values['namespace'], io, 'out');
   if (!config) return 1;
   for (const warning of config.warnings) io.out(formatIssue({ ...warning, message: `warning: ${warning.message}` }, file));
   const { paths, upstreams } = config.resolved;

@@ -44,9 +44,12 @@ export function wordsOf(args: readonly string[], { usage, options, least, most }
   return 2;
 }
 
-/** Reads the configuration that a command names, or tells all that is wrong with it by `tell`. */
-export function configNamed(file: string, namespace: string | undefined, io: Io, tell: (text: string) => void): GatewayConfig | undefined {
-  return orTell(tell, () =>
+/** Where mistakes are told. */
+type Stream = 'out' | 'err';
+
+/** Reads the configuration that a command names, or tells all that is wrong with it. */
+export function configNamed(file: string, namespace: string | undefined, io: Io, stream: Stream): GatewayConfig | undefined {
+  return orTell(io, stream, () =>
     GatewayConfig.fromText(readConfigText(resolve(io.cwd, file), file), {
       source: file,
       env: io.env,
@@ -56,12 +59,12 @@ export function configNamed(file: string, namespace: string | undefined, io: Io,
 }
 
 /** What `make` makes; nothing, and its mistakes told, where it throws a `ConfigError`. */
-export function orTell<T>(tell: (text: string) => void, make: () => T): T | undefined {
+export function orTell<T>(io: Io, stream: Stream, make: () => T): T | undefined {
   try {
     return make();
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    tell(error.message);
+    io[stream](error.message);
     return undefined;
   }
 }

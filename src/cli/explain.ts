@@ -19,7 +19,7 @@ export const explain: Command = async (args, io) => {
   const words = wordsOf(args, { usage, options, least: 3, most: 3 }, io);
   if (typeof words === 'number') return words;
   const [file, method, path] = words.positionals as [string, string, string];
-  const config = configNamed(file, words.values['namespace'], io, io.err);
+  const config = configNamed(file, words.values['namespace'], io, 'err');
   if (!config) return 1;
   const { resolved } = config;
   const target = parseTarget(path, { mergeSlashes: resolved.merge_slashes, encodedSlashes: resolved.encoded_slashes ?? 'keep' });

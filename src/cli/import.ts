@@ -13,7 +13,7 @@ export const importFile: Command = async (args, io) => {
   const words = wordsOf(args, { usage, least: 1, most: 1 }, io);
   if (typeof words === 'number') return words;
   const [file] = words.positionals as [string];
-  const imported = orTell(io.err, () => importYaml(readConfigText(resolve(io.cwd, file), file), file));
+  const imported = orTell(io, 'err', () => importYaml(readConfigText(resolve(io.cwd, file), file), file));
   if (!imported) return 1;
   io.out(imported.yaml);
   for (const note of imported.notes) io.err(`note: ${note}`);

@@ -27,9 +27,12 @@ export function withServers(config: GatewayConfig, servers: readonly string[] | 
   return { ...resolved, servers: GatewayConfig.fromObject({ servers: [...servers] }).resolved.servers };
 }
 
+/** What cached answers and counters may take of this process' memory. */
+const mostMemory = 256 * 1024 * 1024;
+
 /** Opens the store that a configuration names. */
 export async function openStore(store: ResolvedConfig['store'], clock: Clock): Promise<Provider> {
-  if (store.redis === undefined) return memory({ clock });
+  if (store.redis === undefined) return memory({ clock, maxBytes: mostMemory });
   // Only here: who has no Redis needs no client for it.
   const { redis } = await import('../redis/index.js');
   return redis({ url: store.redis.url });

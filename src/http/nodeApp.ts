@@ -12,13 +12,14 @@ export type NodeApp = (request: IncomingMessage, response: ServerResponse) => un
  * say) goes nowhere.
  */
 export function forwardToNode(app: NodeApp): (exchange: Exchange, call: Call) => Promise<Answer> {
-  const called = new WeakSet<Exchange>();
+  const called = new WeakSet<IncomingMessage>();
   return (exchange, call) =>
     new Promise((resolve, reject) => {
       const original = exchange.origin.request;
       if (original === undefined) throw new Problem('internal_server_error', { cause: new Error('a node app needs a node request') });
-      const first = !called.has(exchange) && !(exchange.body instanceof Uint8Array && original.readableEnded);
-      called.add(exchange);
+      const isOver = exchange.origin.response?.writableEnded === true || (exchange.body instanceof Uint8Array && original.readableEnded);
+      const first = !called.has(original) && !isOver;
+      called.add(original);
       const request = prepared(exchange, first ? original : repeated(exchange, original));
       const response = new AppResponse(request, resolve);
       call.onAbort((reason) => {

@@ -23,6 +23,7 @@ export function makeBookshop({ premier, supplierUrl }: { premier: Premier; suppl
 
   const shop = express();
   shop.disable('x-powered-by');
+  shop.set('trust proxy', 'loopback');
   shop.use(express.json());
   shop
     .route('/books/:isbn')

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { memory, Premier, tiered } from 'premier';
+import { createGateway, GatewayConfig } from 'premier/gateway';
 import { redis } from 'premier/redis';
 import { makeBookshop } from './app.js';
 import { line } from './log.js';
@@ -13,53 +14,59 @@ const provider = redisUrl ? tiered({ local: memory(), remote: redis({ url: redis
 const premier = new Premier({ keyspace: 'bookshop', provider });
 premier.on('*', (event) => console.log(line(event)));
 
+// Three servers: the supplier, the shop that asks it, and the gateway in front of the shop.
 const supplier = makeSupplier();
-const supplierPort = await listen(supplier, 0, '127.0.0.1');
-const shop = createServer(makeBookshop({ premier, supplierUrl: `http://127.0.0.1:${supplierPort}` }));
+const shop = createServer(makeBookshop({ premier, supplierUrl: await listen(supplier) }));
+const file = 'docs/examples/gateway.yaml';
+const env = { ...process.env, BOOKSHOP_URL: await listen(shop) };
+const config = GatewayConfig.fromFile(file, { env, watch: true });
+const gateway = await createGateway(config, redisUrl ? { provider } : {});
 
-const wanted = process.env['PORT'] || '8000';
+const wanted = Number(process.env['PORT'] || '8000');
 try {
-  const port = await listen(shop, Number(wanted));
-  console.log(whatToTry(`http://localhost:${port}`));
+  const { url } = await gateway.listen({ port: wanted });
+  console.log(whatToTry(url));
 } catch (error) {
-  const inUse = (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
-  console.error(`Port ${wanted} ${inUse ? 'is in use' : 'cannot be listened on'}; try another one: PORT=8080 npm start`);
+  console.error(`Port ${wanted} cannot be listened on (${(error as Error).message}); try another one: PORT=8080 npm start`);
   process.exit(1);
 }
 
-process.once('SIGTERM', stop);
-process.once('SIGINT', stop);
+process.once('SIGTERM', () => void stop());
+process.once('SIGINT', () => void stop());
 
 /** Lets running requests finish; then nothing keeps the process alive. */
-function stop(): void {
-  // A millisecond: connections that are busy now do not linger after their answer.
-  shop.keepAliveTimeout = 1;
-  shop.close(async () => {
-    supplier.close();
-    supplier.closeAllConnections();
-    await premier.close();
-  });
+async function stop(): Promise<void> {
+  await gateway.close();
+  for (const server of [shop, supplier]) {
+    server.close();
+    server.closeAllConnections();
+  }
+  await premier.close();
 }
 
-async function listen(server: Server, port: number, host?: string): Promise<number> {
-  server.listen(port, host);
+async function listen(server: Server): Promise<string> {
+  server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  return (server.address() as AddressInfo).port;
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
 function whatToTry(url: string): string {
   const isbn = '9780141439518';
-  const withStatus = `curl -s -w ' %{http_code}\\n'`;
-  const state = redisUrl ? 'shares its state through Redis' : 'keeps its state in memory (REDIS_URL is not set)';
-  return `The bookshop listens on ${url} and ${state}. Three things to try in another terminal:
+  const state = redisUrl ? 'share their state through Redis' : 'keep their state in memory (REDIS_URL is not set)';
+  const show = (...fields: string[]): string => `grep -iE '^HTTP|${fields.join('|')}'`;
+  return `The gateway listens on ${url}, in front of a bookshop; both ${state}.
+What it does stands in ${file}: change it while it runs. Things to try in another terminal:
 
-# A book twice: a miss, then a hit
-for n in 1 2; do ${withStatus} ${url}/books/${isbn}; done
+# A book twice: a miss, then a hit in the gateway's cache
+for n in 1 2; do curl -si ${url}/books/${isbn} | ${show('x-cache', 'ratelimit:', 'isbn')}; done
 
-# Four orders, and the quota is three in ten seconds: 429
-for n in 1 2 3 4; do ${withStatus} -H 'content-type: application/json' -d '{"isbn":"${isbn}"}' ${url}/orders; done
+# Four orders, and the shop takes three in ten seconds: 429
+for n in 1 2 3 4; do curl -si -H 'content-type: application/json' -d '{"isbn":"${isbn}"}' ${url}/orders | ${show('retry-after')}; done
 
-# A book that the supplier is slow to find: retried, timed out (504), then the circuit is open (503)
-for n in 1 2 3; do ${withStatus} ${url}/books/${cellarIsbn}; done
+# A book that the supplier is slow to find: tried again, 504, then a circuit is open (503)
+for n in 1 2 3; do curl -si ${url}/books/${cellarIsbn} | ${show('retry-after')}; done
+
+# How it is, what it counts, and its circuits
+curl -s ${url}/health; curl -s ${url}/metrics | grep ^http_requests_total; curl -s ${url}/circuit-breakers
 `;
 }

@@ -43,7 +43,7 @@ const cache = z.strictObject({
   expire_s: duration()
     .optional()
     .describe(
-      'How long an answer is fresh when the upstream does not say. Without it, only what the upstream says counts… and an answer without a word is kept without end only if `expire_s` is left out on purpose.',
+      'How long an answer is fresh where the upstream says nothing: its word wins. Without either, an answer is kept until it is dropped.',
     ),
   cache_key: word().optional().describe('A template for the key: `"user:{path.id}:{query.page}"`. The address by default.'),
   vary: z.array(fieldName()).default([]).describe('Request fields that tell answers apart, beside those of `Vary`.'),

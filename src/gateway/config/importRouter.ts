@@ -7,8 +7,9 @@ const client = 'header:x-client-id';
 export function importRouter(root: Record<string, unknown>): Translation {
   const notes: string[] = [];
   const features = featuresOf(root, notes);
+  const extra = Object.keys(features).length > 0 ? { features } : {};
   const upstreams: Record<string, { servers: unknown[] }> = {};
-  const paths = new Map<string, { pattern: string; methods?: string[]; enabled?: false; upstream: string; features: unknown }>();
+  const paths = new Map<string, { pattern: string; methods?: string[]; enabled?: false; upstream: string; features?: unknown }>();
   for (const route of listOf(root['router'], 'routes')) {
     const { path, method, target, weight, enabled } = route;
     if (typeof path !== 'string' || typeof target !== 'string') {
@@ -26,7 +27,7 @@ export function importRouter(root: Record<string, unknown>): Translation {
       notes.push(`several routes of \`${id}\` became one path with several servers, which share requests by weight`);
     } else {
       const upstream = poolFor(upstreams, [server], target);
-      paths.set(id, { pattern: path, ...(methods && { methods }), ...(enabled === false && { enabled }), upstream, features });
+      paths.set(id, { pattern: path, ...(methods && { methods }), ...(enabled === false && { enabled }), upstream, ...extra });
     }
   }
   const used = new Set([...paths.values()].map(({ upstream }) => upstream));

@@ -1,4 +1,4 @@
-import { Document, isMap, isScalar, parseDocument } from 'yaml';
+import { Document, isMap, isScalar, parseDocument, visit } from 'yaml';
 import { ConfigError } from './configError.js';
 import { importRouter } from './importRouter.js';
 import { importServices } from './importServices.js';
@@ -50,10 +50,13 @@ function written({ config, comments, notes }: Translation): string {
   const document = new Document({ premier: config }, { aliasDuplicateObjects: true });
   document.commentBefore = [' Imported by `premier import`.', ...notes.map((note) => ` - ${note}`)].join('\n');
   for (const [key, comment] of Object.entries(comments)) {
-    const node: unknown = document.getIn(['premier', key], true);
-    const parent = document.get('premier');
-    const pair = isMap(parent) ? parent.items.find((each) => isScalar(each.key) && each.key.value === key) : undefined;
-    if (node !== undefined && pair && isScalar(pair.key)) pair.key.commentBefore = ` ${comment}`;
+    const section = document.get('premier');
+    const pair = isMap(section) ? section.items.find((each) => isScalar(each.key) && each.key.value === key) : undefined;
+    if (isScalar(pair?.key)) pair.key.commentBefore = ` ${comment}`;
   }
+  // A plain `${NAME}` would take the type of what it holds.
+  visit(document, {
+    Scalar: (_, node) => void (typeof node.value === 'string' && node.value.includes('${') && (node.type = 'QUOTE_DOUBLE')),
+  });
   return document.toString({ lineWidth: 0 });
 }

@@ -42,7 +42,7 @@ export class NodeReader {
     this.#depth++;
     try {
       if (isAlias(node)) return this.#alias(node, path, key);
-      if (!isMap(node) && !isSeq(node)) return this.#scalar(node as Scalar, path);
+      if (!isMap(node) && !isSeq(node)) return this.#scalar(node, path);
       this.#open.add(node);
       return isMap(node) ? this.#mapping(node, path) : node.items.map((item, i) => this.read(item as Node | null, inside(path, i)));
     } finally {

@@ -75,7 +75,7 @@ function* inFeatures(path: ConfigPath, features: Record<string, unknown>): Gener
   for (const keys of notYet) {
     let value: unknown = features;
     for (const key of keys) value = isMapping(value) ? value[key] : undefined;
-    if (value !== undefined) yield { path: [...path, ...keys], what: 'key', message: 'comes in a later version; leave it out until then' };
+    if (value !== undefined) yield { path: [...path, ...keys], what: 'key', message: 'comes in a later version' };
   }
   const { access, transform } = features;
   if (isMapping(access)) for (const key of ['ip_allow', 'ip_deny']) yield* badAddresses([...path, 'access', key], access[key]);

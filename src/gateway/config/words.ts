@@ -103,7 +103,8 @@ function isOfType(issue: Issue): boolean {
   return issue.path.length === 0 && (issue.code === 'invalid_type' || issue.code === 'invalid_value' || issue.code === 'invalid_union');
 }
 
-function unknownKey(key: string, known: readonly string[]): string {
+function unknownKey(given: string, known: readonly string[]): string {
+  const key = oneLine(given);
   const near = nearest(key, known, distance);
   if (near !== undefined) return `unknown key \`${key}\`; did you mean \`${near}\`?`;
   return `unknown key \`${key}\`; known are ${known.map((name) => `\`${name}\``).join(', ')}`;
@@ -120,7 +121,8 @@ export function sentence(finding: Finding, value: unknown, name: string, variabl
   // What a variable holds may be a secret.
   const came = variable === undefined ? shown(value) : `the value of ${variable}`;
   const near = typeof value === 'string' && finding.choices.length > 0 ? nearest(value, finding.choices, distance) : undefined;
-  const remedy = near === undefined ? quotes(value, wanted, variable) : `; did you mean \`${near}\`?`;
+  const remedy =
+    near === undefined ? quotes(value, message.startsWith('must be seconds') ? 'number' : wanted, variable) : `; did you mean \`${near}\`?`;
   return `${name} ${message} (got ${came})${remedy}`;
 }
 
@@ -133,9 +135,14 @@ function quotes(value: unknown, wanted: string | undefined, variable: string | u
   return wanted === 'boolean' && variable === undefined && /^(no|off)$/i.test(value) ? '; write false' : '';
 }
 
+/** A line break in a message would look like two messages. */
+function oneLine(text: string): string {
+  return /\p{Cc}/u.test(text) ? JSON.stringify(text).slice(1, -1) : text;
+}
+
 function shown(value: unknown): string {
   if (value === null) return 'nothing';
-  if (typeof value === 'string') return value.length > 60 ? `'${value.slice(0, 57)}…'` : `'${value}'`;
+  if (typeof value === 'string') return `'${oneLine(value.length > 60 ? `${value.slice(0, 57)}…` : value)}'`;
   if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : `a list of ${value.length}`;
   if (typeof value === 'function') return 'a function';
   return isMapping(value) ? 'a mapping' : String(value);

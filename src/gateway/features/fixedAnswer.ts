@@ -1,3 +1,4 @@
+import { neverStored } from '../../http/caching/unstored.js';
 import type { Answer } from '../../http/exchange.js';
 
 /** An answer as the configuration spells it: a text as it is, everything else as JSON. */
@@ -10,7 +11,7 @@ export function fixedAnswer(given: {
   const bytes = body === undefined ? undefined : Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
   const typed = Object.keys(headers).some((name) => name.toLowerCase() === 'content-type');
   const type = typeof body === 'string' ? 'text/plain; charset=utf-8' : 'application/json; charset=utf-8';
-  return {
+  return neverStored({
     status,
     headers: [
       ...Object.entries(headers).flat(),
@@ -19,5 +20,5 @@ export function fixedAnswer(given: {
       String(bytes?.length ?? 0),
     ],
     body: bytes,
-  };
+  });
 }
