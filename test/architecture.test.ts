@@ -16,6 +16,11 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   premier: ['core', 'policies', 'premierOptions', 'providers/memory'],
   standalone: ['core', 'policies', 'premier'],
   testing: ['core', 'algorithms'],
+  http: ['core'],
+  proxy: ['core', 'http'],
+  observe: ['core', 'http'],
+  gateway: ['core', 'policies', 'http', 'proxy', 'observe', 'providers/memory', 'redis/index'],
+  cli: ['core', 'algorithms', 'providers/memory', 'gateway', 'http', 'observe', 'redis/index'],
   index: ['core', 'algorithms', 'policies', 'premier', 'premierOptions', 'standalone', 'providers/memory', 'providers/tiered'],
 };
 
@@ -25,6 +30,11 @@ const packages: Readonly<Record<string, readonly string[]>> = {
   policies: ['p-retry', 'lru-cache'],
   providers: ['lru-cache'],
   redis: ['lru-cache'],
+  http: ['ipaddr.js'],
+  proxy: ['undici'],
+  observe: ['pino', 'prom-client', '@opentelemetry/api'],
+  gateway: ['ipaddr.js', 'yaml', 'zod'],
+  cli: ['yaml'],
 };
 
 const roomOf = (file: string): string => (file.split('/')[1] as string).replace(/\.ts$/, '');

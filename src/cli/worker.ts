@@ -12,8 +12,8 @@ import type { Ready } from './workersMember.js';
 export interface Briefing {
   readonly text: ConfigText;
   readonly adminToken: string;
-  /** Where those before it listen, where the plan takes any free port. */
-  readonly port: number | undefined;
+  /** The port to ask for. */
+  readonly port: number;
 }
 
 /** What all workers have counted, and those that are gone. */
@@ -69,7 +69,7 @@ export async function runWorker(plan: ServePlan, io: Io): Promise<number> {
       const { live, gone } = (await conversation.ask('metrics', own, collecting)) as Counted;
       return Metrics.merge(live, gone);
     };
-    serving = await startServing({ ...plan, port: port ?? plan.port }, config, { provider, metricsText, adminToken });
+    serving = await startServing({ ...plan, port }, config, { provider, metricsText, adminToken });
   } catch (error) {
     await conversation.ask('failed', whyNot(error, plan), collecting).catch(() => undefined);
     process.exit(1);

@@ -88,13 +88,20 @@ export class Workers {
         return this.#collect(member, body as MetricsSnapshot);
       case 'briefing':
         member.generation = this.#generation;
-        return { text: this.#text, adminToken: this.#adminToken, port: this.#port } satisfies Briefing;
+        member.port = this.#portToAsk();
+        return { text: this.#text, adminToken: this.#adminToken, port: member.port } satisfies Briefing;
       case 'failed':
         member.failure = String(body);
         return undefined;
       default:
         throw new Error(`unknown question '${kind}'`);
     }
+  }
+
+  /** A free port is shared by all who ask for any: cluster knows it by that. Once they are gone, it has to be asked for by its number. */
+  #portToAsk(): number {
+    for (const { port } of this.#members) if (port !== undefined) return port;
+    return this.#port ?? this.#plan.port;
   }
 
   #told(member: Member, kind: string, body: unknown): void {

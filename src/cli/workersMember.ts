@@ -30,6 +30,8 @@ export class Member {
   snapshot: MetricsSnapshot | undefined;
   /** The number of the configuration that it serves. */
   generation: number;
+  /** The port that it was told to ask for. */
+  port: number | undefined;
   leaving = false;
   readonly #worker: Worker;
 

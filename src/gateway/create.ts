@@ -6,6 +6,7 @@ import type { Provider } from '../core/provider.js';
 import { Names, States } from '../core/registry.js';
 import { GatewayLog, type GatewayLogger } from '../observe/log.js';
 import { Metrics } from '../observe/metrics.js';
+import { Tracing } from '../observe/tracing.js';
 import { breakersOf } from '../policies/breakers.js';
 import { type App, appTarget } from './app.js';
 import { GatewayConfig } from './config/gatewayConfig.js';
@@ -13,6 +14,7 @@ import type { ResolvedConfig } from './config/schema.js';
 import { watchFile } from './config/watch.js';
 import { Gateway } from './gateway.js';
 import { Generation } from './generation.js';
+import type { Target } from './pipeline.js';
 import { configOf, type GivenConfig, openStore, withServers } from './given.js';
 import { Own } from './own/own.js';
 import { Upstreams } from '../proxy/upstreams.js';
@@ -44,7 +46,8 @@ export async function createGateway(config: GivenConfig, options: CreateOptions 
   const { clock = systemClock, random = Math.random, servers } = options;
   const first = configOf(config);
   const resolved = withServers(first, servers, options.app !== undefined);
-  const app = options.app === undefined ? undefined : appTarget(options.app, forwardToUpgrade);
+  const tracing = await Tracing.load();
+  const app = options.app === undefined ? undefined : traced(appTarget(options.app, forwardToUpgrade), 'internal', tracing);
   const provider = options.provider ?? (await openStore(resolved.store, clock));
   const names = new Names();
   const runtime: Runtime = {
@@ -68,7 +71,7 @@ export async function createGateway(config: GivenConfig, options: CreateOptions 
   });
   const metrics = new Metrics({ events: runtime.events, circuits: () => breakersOf(runtime), upstreams: () => pools.snapshot() });
   const generate = (of: ResolvedConfig, before: Generation | undefined): Generation => {
-    const targets = new Targets(of, app, pools, runtime);
+    const targets = new Targets(of, app, pools, runtime, (target) => traced(target, 'client', tracing));
     try {
       return new Generation({ config: of, runtime, targets, warn, before });
     } catch (error) {
@@ -93,6 +96,7 @@ export async function createGateway(config: GivenConfig, options: CreateOptions 
     log,
     metrics,
     own,
+    tracing,
     first: generation,
     async build(next, before) {
       const file = options.configFile;
@@ -120,4 +124,9 @@ export async function createGateway(config: GivenConfig, options: CreateOptions 
   if (first.watch && file !== undefined) watching = watchFile(file, () => void gateway.reload().catch(() => undefined), { clock });
   await own.open();
   return gateway;
+}
+
+/** The same target with a span around each time that it is asked. */
+function traced(target: Target, kind: 'client' | 'internal', tracing: Tracing | undefined): Target {
+  return tracing === undefined ? target : { ...target, forward: tracing.around(target.forward, kind) };
 }

@@ -6,9 +6,8 @@ import { rawHeadersOf, responseOf } from '../http/fetchApp.js';
 import { headerOf } from '../http/headers.js';
 import { answerOf, Problem, problemOf } from '../http/problem.js';
 import { parseTarget } from '../http/target.js';
-import { correlate } from '../observe/correlation.js';
 import { discardFailures } from './features/failures.js';
-import type { Gateway } from './gateway.js';
+import type { Host } from './host.js';
 
 /** What a fetch-style runtime knows beside the request. */
 export interface FetchInfo {
@@ -17,7 +16,7 @@ export interface FetchInfo {
 }
 
 /** Runs a `Request` through the gateway: only here do its features meet fetch's types. */
-export async function fetchThrough(gateway: Gateway, request: Request, { client = 'unknown' }: FetchInfo): Promise<Response> {
+export async function fetchThrough(gateway: Host, request: Request, { client = 'unknown' }: FetchInfo): Promise<Response> {
   const { generation, runtime } = gateway;
   const url = new URL(request.url);
   const target = parseTarget(url.pathname + url.search, generation.edge);
@@ -37,8 +36,7 @@ export async function fetchThrough(gateway: Gateway, request: Request, { client 
     upgrade: undefined,
     started: runtime.clock.monotonic(),
   });
-  correlate(exchange);
-  gateway.began();
+  gateway.began(exchange);
   const pipeline = generation.pipelineOf(exchange);
   const call = pipeline.call(exchange);
   const abort = (): void => call.abort(new Problem('client_closed_request'));

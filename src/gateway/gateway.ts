@@ -10,10 +10,12 @@ import { writeAnswer } from '../http/writer.js';
 import { correlate } from '../observe/correlation.js';
 import type { GatewayLog } from '../observe/log.js';
 import type { Metrics } from '../observe/metrics.js';
+import type { Tracing } from '../observe/tracing.js';
 import { Doors, type Listening, type ListenOptions } from './doors.js';
 import { type FetchInfo, fetchThrough } from './fetchThrough.js';
 import type { Generation } from './generation.js';
 import type { GivenConfig } from './given.js';
+import type { Host } from './host.js';
 import type { Own } from './own/own.js';
 import type { Pipeline } from './pipeline.js';
 import { Visit } from './visit.js';
@@ -25,6 +27,8 @@ export interface GatewayParts {
   readonly log: GatewayLog;
   readonly metrics: Metrics;
   readonly own: Own;
+  /** Spans, where OpenTelemetry is installed. */
+  readonly tracing: Tracing | undefined;
   readonly first: Generation;
   /** Builds the next generation, whole. Throws `ConfigError` when the configuration is bad: nothing has changed then. */
   readonly build: (config: GivenConfig | undefined, before: Generation) => Promise<Generation>;
@@ -33,7 +37,7 @@ export interface GatewayParts {
 }
 
 /** An API gateway: the policies of a configuration around an app, or around the servers behind it. */
-export class Gateway {
+export class Gateway implements Host {
   readonly runtime: Runtime;
   readonly log: GatewayLog;
   readonly metrics: Metrics;
@@ -128,10 +132,12 @@ export class Gateway {
     return this.close();
   }
 
-  /** A request came in: the counterpart of `finished`. */
-  began(): void {
+  /** A request came in, which is correlated from here on: the counterpart of `finished`. */
+  began(exchange: Exchange): void {
     this.#inFlight++;
     this.metrics.began();
+    correlate(exchange);
+    this.#parts.tracing?.begin(exchange);
   }
 
   /** It is over. */
@@ -139,6 +145,7 @@ export class Gateway {
     const seconds = (this.runtime.clock.monotonic() - exchange.started) / 1000;
     this.metrics.request(exchange, status, seconds, bytes, pipeline?.service ?? '');
     this.log.request(exchange, status, seconds, bytes, pipeline?.slowAfter);
+    this.#parts.tracing?.end(exchange, status);
     if (--this.#inFlight === 0) this.#idle?.();
   }
 
@@ -151,8 +158,7 @@ export class Gateway {
     const generation = this.#generation;
     const exchange = exchangeOfRequest(request, response, generation.edge);
     if (exchange instanceof Problem) return this.#refuse(exchange, response);
-    correlate(exchange);
-    this.began();
+    this.began(exchange);
     if (this.#closing !== undefined) exchange.reply.push('Connection', 'close');
     const own = this.own(exchange);
     if (own !== undefined) return this.#answerOwn(exchange, own, response);

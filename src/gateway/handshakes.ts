@@ -3,9 +3,8 @@ import type { Duplex } from 'node:stream';
 import type { Exchange } from '../http/exchange.js';
 import { exchangeOfRequest } from '../http/nodeRequest.js';
 import { Problem, problemOf } from '../http/problem.js';
-import { correlate } from '../observe/correlation.js';
 import { discardFailures } from './features/failures.js';
-import type { Gateway } from './gateway.js';
+import type { Host } from './host.js';
 import type { Pipeline } from './pipeline.js';
 import { Tunnels } from './websocket/tunnels.js';
 import type { TunnelEnd } from './websocket/tunnel.js';
@@ -14,11 +13,11 @@ import { Upgrades } from './websocket/upgrade.js';
 /** The WebSockets of a gateway: their handshakes run the pipelines of requests, and their ends are told as requests' ends are. */
 export class Handshakes {
   readonly tunnels: Tunnels;
-  readonly #gateway: Gateway;
+  readonly #gateway: Host;
   readonly #upgrades: Upgrades;
   readonly #pipelines = new WeakMap<Exchange, Pipeline>();
 
-  constructor(gateway: Gateway) {
+  constructor(gateway: Host) {
     this.#gateway = gateway;
     const { clock } = gateway.runtime;
     this.tunnels = new Tunnels(clock);
@@ -43,8 +42,7 @@ export class Handshakes {
   }
 
   #run(exchange: Exchange): ReturnType<ConstructorParameters<typeof Upgrades>[0]['run']> {
-    correlate(exchange);
-    this.#gateway.began();
+    this.#gateway.began(exchange);
     const pipeline = this.#gateway.generation.pipelineOf(exchange);
     this.#pipelines.set(exchange, pipeline);
     const call = pipeline.call(exchange);

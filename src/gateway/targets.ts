@@ -23,7 +23,7 @@ export class Targets {
   readonly #opened: Upstream[] = [];
   readonly #upstreams: Upstreams;
 
-  constructor(config: ResolvedConfig, app: Target | undefined, upstreams: Upstreams, runtime: Runtime) {
+  constructor(config: ResolvedConfig, app: Target | undefined, upstreams: Upstreams, runtime: Runtime, traced: (target: Target) => Target) {
     this.#app = app;
     this.#upstreams = upstreams;
     const pools: Record<string, UpstreamConfig> = { ...config.upstreams };
@@ -31,7 +31,7 @@ export class Targets {
     for (const [name, pool] of Object.entries(pools)) {
       const upstream = upstreams.open(name, pool, compileKey(pool.balance.key));
       this.#opened.push(upstream);
-      this.#pools.set(name, poolTarget(upstream, pool, runtime));
+      this.#pools.set(name, traced(poolTarget(upstream, pool, runtime)));
     }
   }
 

@@ -5,12 +5,12 @@ import { answerOf, Problem, problemOf } from '../http/problem.js';
 import { writeAnswer } from '../http/writer.js';
 import { discard } from '../http/body.js';
 import { discardFailures } from './features/failures.js';
-import type { Gateway } from './gateway.js';
+import type { Host } from './host.js';
 import type { Pipeline } from './pipeline.js';
 
 /** One request from the moment that its path is known until its answer is written, or the client has left. */
 export class Visit {
-  readonly #gateway: Gateway;
+  readonly #gateway: Host;
   readonly #exchange: Exchange;
   readonly #response: ServerResponse;
   readonly #pipeline: Pipeline;
@@ -19,7 +19,7 @@ export class Visit {
   #status = 0;
   #sent: number;
 
-  constructor(gateway: Gateway, exchange: Exchange, response: ServerResponse, pipeline: Pipeline) {
+  constructor(gateway: Host, exchange: Exchange, response: ServerResponse, pipeline: Pipeline) {
     this.#gateway = gateway;
     this.#exchange = exchange;
     this.#response = response;

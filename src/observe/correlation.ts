@@ -37,6 +37,7 @@ export function correlate(exchange: Exchange): void {
   const continued = parents === 1 && isTraceparent(parent as string);
   const trace = continued ? continuedFrom(parent as string) : begun();
   exchange.traceparent = trace;
+  exchange.reply.push('traceparent', trace);
   assert.push('X-Correlation-ID', id, 'traceparent', trace);
   // A state without its parent says nothing, and would be taken for ours (section 3.3).
   if (hasState && !continued) assert.push('tracestate', '');

@@ -82,6 +82,7 @@ export class GatewayLog {
     if (this.#access !== 'all' && !isLong) return;
     const fields = {
       correlation_id: exchange.correlationId,
+      traceparent: exchange.traceparent,
       method: exchange.method,
       path: exchange.path,
       status_code: 101,
@@ -102,6 +103,7 @@ export class GatewayLog {
     if (problem.status < 500) return;
     const fields = {
       correlation_id: exchange.correlationId,
+      traceparent: exchange.traceparent,
       method: exchange.method,
       path: exchange.path,
       status_code: problem.status,

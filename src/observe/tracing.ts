@@ -144,6 +144,7 @@ export class Tracing {
     const { traceId, spanId, traceFlags } = span.spanContext();
     exchange.traceparent = `00-${traceId}-${spanId}-0${traceFlags & 3}`;
     setHeader(exchange.assert, 'traceparent', exchange.traceparent);
+    setHeader(exchange.reply, 'traceparent', exchange.traceparent);
     this.#api.propagation.inject(inside, exchange.assert, setter);
     return inside;
   }

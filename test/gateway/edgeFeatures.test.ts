@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { createServer, type IncomingMessage } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { Readable } from 'node:stream';
 import { describe, test } from 'node:test';
@@ -392,6 +392,22 @@ describe('mirror', () => {
       assert.deepEqual(answer.body, Buffer.concat(chunks));
       assert.equal(copies.length, expected);
       if (expected === 1) assert.deepEqual(copies[0]?.body, Buffer.concat(chunks));
+    }
+  });
+
+  test('copies nothing of a body that was cut off', async () => {
+    for (const cut of ['aborted', 'answered']) {
+      const { copies, copy } = shadow();
+      const body = new Readable({ read: () => undefined });
+      const forward: Forward = (_exchange, call) => {
+        if (cut === 'aborted') call.abort(new Error('over'));
+        return ok(exchangeOf(), call);
+      };
+      const origin = cut === 'answered' ? { response: { writableFinished: true } as ServerResponse } : {};
+      body.push('part');
+      await around(mirror, { upstream: 'shadow' }, { copy, forward })(exchangeOf({ method: 'POST', body, origin }));
+      body.push(null);
+      assert.equal(copies.length, 0, cut);
     }
   });
 

@@ -71,9 +71,7 @@ describe('an upgrade', () => {
   });
 
   test('that a server refuses is an answer like any other', async (t) => {
-    const { url } = await httpServer(t, () => undefined);
     const refusing = await answering(t, 'HTTP/1.1 403 Forbidden\r\nX-Why: no\r\nContent-Length: 2\r\n\r\nno');
-    void url;
     const { forward, upstream } = proxyTo(t, poolOf([refusing.url]));
     const { status, headers, body, tunnel } = await forward(exchangeOf(asked), callOf());
     assert.deepEqual([status, headerOf(headers, 'x-why'), tunnel], [403, 'no', undefined]);
@@ -127,7 +125,8 @@ describe('an upgrade', () => {
     const { url } = await echoing(t);
     const { tunnel } = await proxyTo(t, poolOf([url])).forward(exchangeOf(asked), callOf());
     assert.ok(tunnel);
+    const closed = new Promise((resolve) => tunnel.socket.once('close', resolve));
     tunnel.socket.destroy(new Error('cut'));
-    await once(tunnel.socket, 'close');
+    await closed;
   });
 });

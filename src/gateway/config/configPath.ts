@@ -1,3 +1,5 @@
+import { distance } from '../../core/options.js';
+
 /** A place in a configuration, from its root: `['paths', 0, 'pattern']`. */
 export type ConfigPath = readonly (string | number)[];
 
@@ -35,8 +37,7 @@ export function isMapping(value: unknown): value is Record<string, unknown> {
 }
 
 /** The name that stands nearest to a misspelt one, if one does. */
-export function nearest(given: string, known: readonly string[], distance: (a: string, b: string) => number): string | undefined {
-  const plain = (name: string): string => name.toLowerCase().replaceAll(/[-_]/g, '');
+export function nearest(given: string, known: readonly string[]): string | undefined {
   let best: string | undefined;
   let least = Math.min(3, Math.ceil(given.length / 2));
   for (const name of known) {
@@ -44,4 +45,8 @@ export function nearest(given: string, known: readonly string[], distance: (a: s
     if (far < least) [best, least] = [name, far];
   }
   return best;
+}
+
+function plain(name: string): string {
+  return name.toLowerCase().replaceAll(/[-_]/g, '');
 }

@@ -1,6 +1,5 @@
 import ipaddr from 'ipaddr.js';
 import { OptionsError } from '../../core/errors.js';
-import { distance } from '../../core/options.js';
 import { adminListenerOf } from '../own/adminListener.js';
 import { Router } from '../router.js';
 import { compileKey, compileTemplate } from '../template.js';
@@ -65,7 +64,7 @@ const unsafe =
   'repeats something that repeats itself, which can take for ever on a long path; write it without a quantifier in a quantifier';
 
 function unknownUpstream(name: string, known: readonly string[]): string {
-  const near = nearest(name, known, distance);
+  const near = nearest(name, known);
   if (near !== undefined) return `is no upstream: there is no \`${name}\`; did you mean \`${near}\`?`;
   if (known.length === 0) return `is no upstream: there is no \`${name}\`, for there are none; name it under \`upstreams\``;
   return `is no upstream: there is no \`${name}\`; known are ${known.map((each) => `\`${each}\``).join(', ')}`;

@@ -1,5 +1,4 @@
 import { isAlias, isMap, isScalar, LineCounter, parseDocument, type Document, type Node, type YAMLMap } from 'yaml';
-import { distance } from '../../core/options.js';
 import type { ConfigIssue } from './configError.js';
 import { inside, nearest, pathText, type ConfigPath } from './configPath.js';
 import { linkAliases, type Links } from './aliases.js';
@@ -118,14 +117,14 @@ function entry(map: YAMLMap, name: string): { readonly value: unknown } | undefi
   return map.items.find(({ key }) => isScalar(key) && key.value === name);
 }
 
-const ours = ['keyspace', 'paths', 'servers', 'upstreams', 'default_features'];
-const others = ['router', 'services', 'rate_limiter'];
+const ours: ReadonlySet<string> = new Set(['keyspace', 'paths', 'servers', 'upstreams', 'default_features']);
+const others: ReadonlySet<string> = new Set(['router', 'services', 'rate_limiter']);
 
 function notFound(map: YAMLMap, name: string, below: string): string {
   const keys = map.items.flatMap(({ key }) => (isScalar(key) ? [String(key.value)] : []));
   const missing = `there is no \`${name}:\`${below && ` below \`${below}\``}`;
-  if (keys.some((key) => ours.includes(key))) return `${missing}; put all this below \`${name}:\``;
-  if (keys.some((key) => others.includes(key))) return `${missing}; \`premier import FILE\` translates the file of another gateway`;
-  const near = nearest(name, keys, distance);
+  if (keys.some((key) => ours.has(key))) return `${missing}; put all this below \`${name}:\``;
+  if (keys.some((key) => others.has(key))) return `${missing}; \`premier import FILE\` translates the file of another gateway`;
+  const near = nearest(name, keys);
   return near === undefined ? `${missing} (found ${keys.map((key) => `\`${key}\``).join(', ')})` : `${missing}; is \`${near}\` misspelt?`;
 }

@@ -1,5 +1,4 @@
 import type { z } from 'zod';
-import { distance } from '../../core/options.js';
 import { type ConfigPath, isMapping, nearest } from './configPath.js';
 
 type RawIssue = z.core.$ZodRawIssue;
@@ -105,7 +104,7 @@ function isOfType(issue: Issue): boolean {
 
 function unknownKey(given: string, known: readonly string[]): string {
   const key = oneLine(given);
-  const near = nearest(key, known, distance);
+  const near = nearest(key, known);
   if (near !== undefined) return `unknown key \`${key}\`; did you mean \`${near}\`?`;
   return `unknown key \`${key}\`; known are ${known.map((name) => `\`${name}\``).join(', ')}`;
 }
@@ -120,7 +119,7 @@ export function sentence(finding: Finding, value: unknown, name: string, variabl
   if (value === null && (wanted === 'object' || wanted === 'record')) return `${name} is empty; write \`{}\` for its defaults`;
   // What a variable holds may be a secret.
   const came = variable === undefined ? shown(value) : `the value of ${variable}`;
-  const near = typeof value === 'string' && finding.choices.length > 0 ? nearest(value, finding.choices, distance) : undefined;
+  const near = typeof value === 'string' && finding.choices.length > 0 ? nearest(value, finding.choices) : undefined;
   const remedy =
     near === undefined ? quotes(value, message.startsWith('must be seconds') ? 'number' : wanted, variable) : `; did you mean \`${near}\`?`;
   return `${name} ${message} (got ${came})${remedy}`;

@@ -86,8 +86,9 @@ class Copies {
         return undefined;
       },
       end: () => {
-        // Aborted: somebody found the request too long, or nobody waits for it any more.
-        if (length > longestBody || call.aborted) return void this.#skipped++;
+        // Aborted: somebody found the request too long, or nobody waits for it any more. Answered: Node then drops the rest of the body unseen.
+        const cut = call.aborted || exchange.origin.response?.writableFinished === true;
+        if (length > longestBody || cut) return void this.#skipped++;
         copy.body = Buffer.concat(chunks);
         this.#send(copy, call);
       },
