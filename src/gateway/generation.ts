@@ -5,6 +5,7 @@ import type { Edge } from '../http/nodeRequest.js';
 import type { Features } from './config/featureSchemas.js';
 import type { PathConfig, ResolvedConfig } from './config/schema.js';
 import type { FeatureContext } from './feature.js';
+import { preflightOf } from './features/cors.js';
 import { Pipeline } from './pipeline.js';
 import { Router } from './router.js';
 import type { Targets } from './targets.js';
@@ -73,10 +74,18 @@ export class Generation {
 
   /** The pipeline for an exchange, whose `pattern` it sets: of the first path that matches, or of the default features. */
   pipelineOf(exchange: Exchange): Pipeline {
-    const route = this.#router.match(exchange.upgrade === undefined ? exchange.method : 'GET', exchange.host, exchange.path);
+    const route = this.#preflight(exchange) ?? this.#router.match(exchange.method, exchange.host, exchange.path);
     if (route === undefined) return this.#other;
     exchange.pattern = route.pattern;
     return route.pipeline;
+  }
+
+  /** A browser asks with OPTIONS for the path of another method: that path's `cors` answers, where it has one. */
+  #preflight(exchange: Exchange): Route | undefined {
+    if (exchange.method !== 'OPTIONS') return undefined;
+    const wanted = preflightOf(exchange);
+    const route = wanted === undefined ? undefined : this.#router.match(wanted, exchange.host, exchange.path);
+    return route?.pipeline.features.cors === undefined ? undefined : route;
   }
 
   /** Every path's pipeline in the order of the file, and last that of the default features. */

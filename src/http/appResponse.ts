@@ -8,8 +8,8 @@ type Chunk = string | Uint8Array;
 type Done = (error?: Error | null) => void;
 
 /**
- * The response that an app writes to: nothing goes to a socket, the head becomes an answer and the body its source. The overriding methods are
- * properties of the object itself, because Express changes the prototype of every response.
+ * The response that an app writes to: nothing goes to a socket, the head becomes an answer and the body its source. All that is called from
+ * outside is a property of the object itself, because Express changes the prototype of every response.
  */
 export class AppResponse extends ServerResponse implements Source {
   #answered: ((answer: Answer) => void) | undefined;
@@ -71,32 +71,32 @@ export class AppResponse extends ServerResponse implements Source {
     return this;
   };
 
-  start(sink: Sink): void {
+  readonly start = (sink: Sink): void => {
     this.#sink = sink;
     for (const chunk of this.#waiting) sink.write(chunk);
     this.#waiting = [];
     if (this.finished) this.#complete();
     else if (this.destroyed) sink.fail(broken);
     else if (this.#waitingBytes > 0) this.emit('drain');
-  }
+  };
 
-  resume(): void {
+  readonly resume = (): void => {
     this.emit('drain');
-  }
+  };
 
-  cancel(): void {
+  readonly cancel = (): void => {
     this.abandon();
-  }
+  };
 
   /** Nobody wants what the app writes from now on. */
-  abandon(): void {
+  readonly abandon = (): void => {
     if (this.#over) return;
     this.#over = true;
     this.#answered = undefined;
     this.#waiting = [];
     this.destroyed = true;
     this.emit('close');
-  }
+  };
 
   #commit(whole?: Uint8Array): void {
     const headers = this.#headers();

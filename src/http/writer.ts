@@ -3,7 +3,7 @@ import type { Clock } from '../core/clock.js';
 import { Deadline, type Deadlines, deadlinesOf } from '../core/deadlines.js';
 import { isSource, type Sink, type Source } from './body.js';
 import type { Answer, Exchange } from './exchange.js';
-import { headerOf, isNamed, type RawHeaders } from './headers.js';
+import { headerOf, isNamed, type RawHeaders, setHeader } from './headers.js';
 
 /** Up to this size a body goes out together with its head, as one text: one write instead of two. */
 const smallBody = 16_384;
@@ -66,7 +66,7 @@ const mostDropped = 65_536;
 function closeIfUnread({ origin, body }: Exchange, headers: RawHeaders): void {
   const { request } = origin;
   if (body === undefined || request === undefined || request.complete) return;
-  if (Number(request.headers['content-length'] ?? Infinity) > mostDropped) headers.push('Connection', 'close');
+  if (Number(request.headers['content-length'] ?? Infinity) > mostDropped) setHeader(headers, 'Connection', 'close');
 }
 
 /** One answer on its way to the client. */

@@ -1,11 +1,15 @@
 import type { Stored } from '../../http/caching/stored.js';
-import type { HttpSpace } from './cacheSpace.js';
 
 /** How a flight ended for somebody who waited: with an answer that may be theirs, or with the advice to go alone. */
 export type Landed = { readonly stored: Stored; readonly stale: boolean } | undefined;
 
 /** What an answer that is on its way turns out to depend on. */
 export type Match = (waiter: Waiter) => boolean;
+
+/** Who remembers for a while which requests are not worth waiting for. */
+interface Remembers {
+  setUnshared(name: string, is: boolean): void;
+}
 
 /** Somebody who waits for another's answer. */
 export class Waiter {
@@ -83,11 +87,11 @@ export class Flight {
   }
 
   /** The answers are for others too, or are not: then nobody waits for them for a while. */
-  share(space: HttpSpace): void {
+  share(space: Remembers): void {
     space.setUnshared(this.#name, false);
   }
 
-  unshare(space: HttpSpace): void {
+  unshare(space: Remembers): void {
     space.setUnshared(this.#name, true);
   }
 

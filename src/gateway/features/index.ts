@@ -25,12 +25,12 @@ type Stage = { [K in FeatureName]: readonly [K, Feature<NonNullable<Features[K]>
  * does its work in one place or the other, as its options say.
  */
 export const stages: readonly Stage[] = [
-  ['cors', cors, 'request'],
+  ['cors', cors, 'answer'],
   ['headers', headers, 'answer'],
   ['access', access, 'request'],
   ['websocket', websocket, 'request'],
   ['rate_limit', rateLimit, 'request'],
-  ['body_limit', bodyLimit, 'request'],
+  ['body_limit', bodyLimit, 'answer'],
   ['fallback', fallback, 'answer'],
   ['cache', cache, 'answer'],
   ['rate_limit', rateLimitMisses, 'request'],
