@@ -7,7 +7,7 @@ import { Names, States } from '../core/registry.js';
 import { GatewayLog, type GatewayLogger } from '../observe/log.js';
 import { Metrics } from '../observe/metrics.js';
 import { Tracing } from '../observe/tracing.js';
-import { breakersOf } from '../policies/breakers.js';
+import { circuitsOf, keepCircuits } from './circuits.js';
 import { type App, appTarget } from './app.js';
 import { GatewayConfig } from './config/gatewayConfig.js';
 import type { ResolvedConfig } from './config/schema.js';
@@ -39,6 +39,8 @@ export interface CreateOptions {
   readonly configFile?: string;
   /** What /metrics answers, where several processes are one gateway. */
   readonly metricsText?: () => Promise<string>;
+  /** The token of an admin on this machine, where several processes are one gateway. Made by default, unless the configuration has tokens. */
+  readonly adminToken?: string;
 }
 
 /** Builds a gateway. Rejects with `ConfigError` for a bad configuration, and with `OptionsError` where app and servers are both given. */
@@ -69,7 +71,7 @@ export async function createGateway(config: GivenConfig, options: CreateOptions 
     warn,
     onServerChange: (upstream, server, up) => log.warn(up ? 'Server is up' : 'Server is down', { upstream, server }),
   });
-  const metrics = new Metrics({ events: runtime.events, circuits: () => breakersOf(runtime), upstreams: () => pools.snapshot() });
+  const metrics = new Metrics({ events: runtime.events, circuits: () => circuitsOf(runtime), upstreams: () => pools.snapshot() });
   const generate = (of: ResolvedConfig, before: Generation | undefined): Generation => {
     const targets = new Targets(of, app, pools, runtime, (target) => traced(target, 'client', tracing));
     try {
@@ -86,6 +88,7 @@ export async function createGateway(config: GivenConfig, options: CreateOptions 
     metrics,
     upstreams: pools,
     metricsText: options.metricsText,
+    adminToken: options.adminToken,
     draining: () => gateway.draining,
     edge: () => gateway.generation.edge,
   });
@@ -107,6 +110,7 @@ export async function createGateway(config: GivenConfig, options: CreateOptions 
       if (changed !== undefined) throw new OptionsError(`${changed}: a change of it needs a restart; everything else can be reloaded`);
       const made = generate(wanted, before);
       await own.configure(wanted);
+      keepCircuits(runtime, made.circuits);
       current = read;
       for (const { message } of read.warnings) log.warn(message);
       return made;
@@ -121,7 +125,11 @@ export async function createGateway(config: GivenConfig, options: CreateOptions 
   });
   for (const { message } of first.warnings) log.warn(message);
   const file = first.source ?? options.configFile;
-  if (first.watch && file !== undefined) watching = watchFile(file, () => void gateway.reload().catch(() => undefined), { clock });
+  if (first.watch && file !== undefined)
+    watching = watchFile(file, () => void gateway.reload().catch(() => undefined), {
+      clock,
+      ...(first.text !== undefined && { known: first.text }),
+    });
   await own.open();
   return gateway;
 }

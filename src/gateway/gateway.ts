@@ -166,9 +166,10 @@ export class Gateway implements Host {
   }
 
   #answerOwn(exchange: Exchange, own: Answer | Promise<Answer>, response: ServerResponse): void {
-    const sent = response.socket?.bytesWritten ?? 0;
+    const { socket } = response;
+    const sent = socket?.bytesWritten ?? 0;
     response.on('close', () => {
-      const bytes = (response.req.socket.bytesWritten ?? sent) - sent;
+      const bytes = (socket?.bytesWritten ?? sent) - sent;
       this.finished(exchange, response.writableFinished ? response.statusCode : 499, bytes, undefined);
     });
     void Promise.resolve(own)

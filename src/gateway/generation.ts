@@ -88,6 +88,12 @@ export class Generation {
     return route?.pipeline.features.cors === undefined ? undefined : route;
   }
 
+  /** The names of its circuits: those of its paths, and of its pools. */
+  get circuits(): ReadonlySet<string> {
+    const named = this.pipelines.filter(({ features }) => features.circuit_breaker !== undefined).map(({ label }) => label);
+    return new Set([...named, ...this.targets.circuits]);
+  }
+
   /** Every path's pipeline in the order of the file, and last that of the default features. */
   get pipelines(): readonly Pipeline[] {
     return [...this.#pipelines.values()];

@@ -33,12 +33,15 @@ export class Pipeline {
   readonly features: Features;
   /** The name of the pool that it ends at; empty for an app. */
   readonly service: string;
+  /** The path's pattern, made unique. */
+  readonly label: string;
   readonly #site: Site;
   readonly #plain: Next;
   readonly #upgrade: Next;
 
   constructor(label: string, pattern: string, features: Features, target: Target, context: Omit<FeatureContext, 'place' | 'pattern'>) {
     this.features = features;
+    this.label = label;
     this.service = target.service;
     this.slowAfter = features.monitoring?.log_threshold;
     this.names = stages.map(([name]) => name).filter((name, i, all) => features[name] !== undefined && all.indexOf(name) === i);

@@ -35,6 +35,13 @@ export class Targets {
     }
   }
 
+  /** The names of its pools' circuits. */
+  get circuits(): readonly string[] {
+    return this.#opened
+      .filter(({ config }) => 'circuit_breaker' in config && config.circuit_breaker !== undefined)
+      .map(({ name }) => circuitOf(name));
+  }
+
   /** Where a path ends: at the pool that it names, else at the app, else at the main pool. */
   of(name: string | undefined): Target {
     if (name !== undefined) return this.#pools.get(name) ?? nowhere;
@@ -56,12 +63,14 @@ function poolTarget(upstream: Upstream, config: UpstreamConfig, runtime: Runtime
   const forward = createProxy(upstream);
   const target = { service: upstream.name, key: keyFor(upstream.name, config), hand: undefined };
   if (config.circuit_breaker === undefined) return { ...target, forward };
-  const name = `upstream ${upstream.name}`;
+  const name = circuitOf(upstream.name);
   const place = { site: { fn: () => undefined, method: name, form: 'function' as const }, ordinal: 0 };
   const last: Behaviour = { run: (call) => forward(exchangeOf(call), call) };
   const guarded = compile([...breaker(config.circuit_breaker, runtime, place, name), throwFailures, last]);
   return { ...target, forward: (_exchange, call: Call) => (guarded(call) as Promise<Answer>).catch(answered) };
 }
+
+const circuitOf = (pool: string): string => `upstream ${pool}`;
 
 function answered(error: unknown): Answer {
   if (error instanceof Answered) return error.answer;

@@ -17,14 +17,17 @@ export class Visit {
   #call: Call | undefined;
   #answered = false;
   #status = 0;
-  #sent: number;
+  /** Kept here: the response lets go of it when it is over, and the request when an app destroys it. */
+  readonly #socket: { readonly bytesWritten: number } | null;
+  readonly #sent: number;
 
   constructor(gateway: Host, exchange: Exchange, response: ServerResponse, pipeline: Pipeline) {
     this.#gateway = gateway;
     this.#exchange = exchange;
     this.#response = response;
     this.#pipeline = pipeline;
-    this.#sent = response.socket?.bytesWritten ?? 0;
+    this.#socket = response.socket;
+    this.#sent = this.#socket?.bytesWritten ?? 0;
   }
 
   run(): void {
@@ -73,8 +76,7 @@ export class Visit {
     const left = !response.writableFinished && response.errored === null;
     if (left && !this.#answered) this.#call?.abort(new Problem('client_closed_request'));
     const status = left ? 499 : this.#status === 0 ? response.statusCode : this.#status;
-    const socket = response.req.socket;
-    const bytes = Math.max(0, socket.bytesWritten - this.#sent);
+    const bytes = Math.max(0, (this.#socket?.bytesWritten ?? 0) - this.#sent);
     this.#gateway.finished(this.#exchange, status, bytes, this.#pipeline);
   }
 }

@@ -45,7 +45,7 @@ export class AppResponse extends ServerResponse implements Source {
 
   override end = (first?: Chunk | Done | null, second?: BufferEncoding | Done, third?: Done): this => {
     const chunk = typeof first === 'function' ? undefined : (first ?? undefined);
-    const done = [first, second, third].find((one) => typeof one === 'function') as (() => void) | undefined;
+    const done = [first, second, third].find((one) => typeof one === 'function');
     const bytes = typeof chunk === 'string' ? Buffer.from(chunk, typeof second === 'string' ? second : 'utf8') : chunk;
     if (this.finished) return this;
     if (done) this.once('finish', done);
@@ -118,16 +118,15 @@ export class AppResponse extends ServerResponse implements Source {
     const headers: RawHeaders = [];
     const add = (name: string, value: OutgoingHttpHeader | undefined): void => {
       if (value === undefined || isFraming(name)) return;
-      if (Array.isArray(value)) for (const one of value) headers.push(name, String(one));
+      if (Array.isArray(value)) for (const one of value) headers.push(name, one);
       else headers.push(name, String(value));
     };
     const given = this.#given;
     const overridden = new Set<string>();
     if (Array.isArray(given)) {
-      const flat = given as OutgoingHttpHeader[];
-      for (let i = 0; i < flat.length; i += 2) {
-        overridden.add(String(flat[i]).toLowerCase());
-        add(String(flat[i]), flat[i + 1]);
+      for (let i = 0; i < given.length; i += 2) {
+        overridden.add(String(given[i]).toLowerCase());
+        add(String(given[i]), given[i + 1]);
       }
     } else if (given !== undefined) {
       for (const [name, value] of Object.entries(given)) {

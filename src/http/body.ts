@@ -59,13 +59,13 @@ export function toReadable(source: Source): Readable {
 export function fromReadable(readable: Readable): Source {
   let over = false;
   readable.on('error', () => undefined);
+  const finish = (action: () => void): void => {
+    if (over) return;
+    over = true;
+    action();
+  };
   return {
     start(sink) {
-      const finish = (action: () => void): void => {
-        if (over) return;
-        over = true;
-        action();
-      };
       readable.on('data', (chunk: Uint8Array | string) => {
         if (!over && !sink.write(typeof chunk === 'string' ? Buffer.from(chunk) : chunk)) readable.pause();
       });

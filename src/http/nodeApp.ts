@@ -1,4 +1,4 @@
-import { IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
+import { IncomingMessage, type ServerResponse } from 'node:http';
 import type { Call } from '../core/call.js';
 import { AppResponse } from './appResponse.js';
 import type { Answer, Exchange } from './exchange.js';
@@ -54,7 +54,7 @@ function listen(app: NodeApp, request: IncomingMessage, response: ServerResponse
     } else failed(error);
   };
   try {
-    const result = (app as RequestListener)(request, response as ServerResponse & { req: IncomingMessage }) as unknown;
+    const result = app(request, response);
     if (result instanceof Promise) result.catch(fail);
   } catch (error) {
     fail(error);

@@ -56,7 +56,7 @@ export class Metrics {
     this.#inFlight++;
   }
 
-  /** A request is over. `bytes` of its answer's body; `service` is the upstream of its path, empty for what had none. */
+  /** A request is over. `bytes` that were sent; `service` is the upstream of its path, empty for what had none. */
   request(exchange: Exchange, status: number, seconds: number, bytes: number, service: string = ''): void {
     this.#inFlight--;
     this.#traffic.request(service, exchange.pattern, exchange.method, status, seconds, bytes, exchange.cacheResult);
@@ -129,7 +129,7 @@ export class Metrics {
       },
       {
         name: 'http_response_bytes_total',
-        help: "Bytes of answers' bodies.",
+        help: 'Bytes that were sent as answers, heads included.',
         type: 'counter',
         read: () => traffic.bytes(),
       },

@@ -140,7 +140,7 @@ export class Traffic {
     return sums.values();
   }
 
-  /** Bytes of answers' bodies, by endpoint. */
+  /** Bytes that were sent as answers, by endpoint. */
   bytes(): Value[] {
     const sums = new Sums();
     for (const { pattern, bytes } of this.#all()) sums.add({ endpoint: pattern }, bytes);

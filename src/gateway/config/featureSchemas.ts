@@ -36,7 +36,7 @@ const rateLimit = z
     const own = given.quota !== undefined && given.duration !== undefined;
     if (given.limits === undefined && !own) context.addIssue({ code: 'custom', message: 'needs `quota` and `duration`, or `limits`' });
     if (given.limits !== undefined && (given.quota !== undefined || given.duration !== undefined))
-      context.addIssue({ code: 'custom', message: '`quota` and `duration` go into each of `limits`, not beside them' });
+      context.addIssue({ code: 'custom', message: 'must not have `quota` and `duration` beside `limits`: they go into each of those' });
   });
 
 const cache = z.strictObject({

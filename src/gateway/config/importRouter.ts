@@ -1,5 +1,5 @@
 import { isMapping } from './configPath.js';
-import type { Translation } from './importSeeds.js';
+import type { Translation } from './translation.js';
 
 const client = 'header:x-client-id';
 

@@ -3,17 +3,11 @@ import { ConfigError } from './configError.js';
 import { importRouter } from './importRouter.js';
 import { importServices } from './importServices.js';
 import { isMapping } from './configPath.js';
+import type { Translation } from './translation.js';
 
 /** Another gateway's file in our words, and what its owner should know. */
 export interface Imported {
   readonly yaml: string;
-  readonly notes: readonly string[];
-}
-
-/** What a translation comes to: our configuration, comments by the keys that they stand above, and notes. */
-export interface Translation {
-  readonly config: Record<string, unknown>;
-  readonly comments: Readonly<Record<string, string>>;
   readonly notes: readonly string[];
 }
 

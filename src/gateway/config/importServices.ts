@@ -1,5 +1,5 @@
 import { isMapping } from './configPath.js';
-import type { Translation } from './importSeeds.js';
+import type { Translation } from './translation.js';
 
 /** Translates `services` (url, rate_limit) and `settings.rate_period`, with what that gateway did without being asked. */
 export function importServices(root: Record<string, unknown>): Translation {

@@ -2,11 +2,10 @@ import { z } from 'zod';
 import { count, duration, method, origin, word, addressBlock } from './fields.js';
 import { featureSchemas } from './featureSchemas.js';
 
-const features = z.strictObject({
-  ...(Object.fromEntries(Object.entries(featureSchemas).map(([name, schema]) => [name, schema.optional()])) as {
-    [K in keyof typeof featureSchemas]: z.ZodOptional<(typeof featureSchemas)[K]>;
-  }),
-});
+const optional = Object.fromEntries(Object.entries(featureSchemas).map(([name, schema]) => [name, schema.optional()])) as {
+  [K in keyof typeof featureSchemas]: z.ZodOptional<(typeof featureSchemas)[K]>;
+};
+const features = z.strictObject(optional);
 
 const server = z.preprocess(
   (given) => (typeof given === 'string' ? { url: given } : given),
@@ -70,12 +69,17 @@ const pattern = word().superRefine((given, context) => {
       context.addIssue({ code: 'custom', message: 'must begin with / (or with ^ for a regular expression)' });
     return;
   }
-  try {
-    new RegExp(given);
-  } catch (error) {
-    context.addIssue({ code: 'custom', message: `is no regular expression: ${(error as Error).message}` });
-  }
+  const complaint = complaintOf(given);
+  if (complaint !== undefined) context.addIssue({ code: 'custom', message: `is no regular expression: ${complaint}` });
 });
+
+function complaintOf(source: string): string | undefined {
+  try {
+    return void RegExp(source);
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
 
 const path = z.strictObject({
   pattern: pattern.describe('A path; `*` stands for anything, `/` included; or a regular expression that begins with `^`.'),
@@ -83,7 +87,10 @@ const path = z.strictObject({
   host: word().optional().describe('Only this host; `*.example.com` for all below it.'),
   enabled: z.boolean().default(true).describe('Whether this path is looked at.'),
   upstream: word().optional().describe('The pool that it goes to.'),
-  features: features.prefault({}).describe('What happens around a request.'),
+  features: features
+    .nullish()
+    .transform((given) => given ?? {})
+    .describe('What happens around a request.'),
 });
 
 const admin = z.strictObject({

@@ -22,8 +22,8 @@ export class AdminAccess {
   readonly generatedToken: string | undefined;
   readonly #tokens: readonly { readonly digest: Buffer; readonly role: Role }[];
 
-  constructor(tokens: readonly AdminToken[]) {
-    this.generatedToken = tokens.length === 0 ? randomHex(48) : undefined;
+  constructor(tokens: readonly AdminToken[], generated: string = randomHex(48)) {
+    this.generatedToken = tokens.length === 0 ? generated : undefined;
     const all = this.generatedToken === undefined ? tokens : [{ token: this.generatedToken, role: 'admin' as const }];
     this.#tokens = all.map(({ token, role }) => ({ digest: digestOf(token), role }));
   }

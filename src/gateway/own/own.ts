@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { Runtime } from '../../core/policy.js';
-import type { Awaitable, Provider } from '../../core/provider.js';
+import type { Awaitable, Provider, Subscription } from '../../core/provider.js';
 import type { Answer, Exchange } from '../../http/exchange.js';
 import { exchangeOfRequest } from '../../http/nodeRequest.js';
 import { answerOf, Problem, problemOf } from '../../http/problem.js';
@@ -9,7 +9,8 @@ import { correlate } from '../../observe/correlation.js';
 import type { GatewayLog } from '../../observe/log.js';
 import type { Metrics } from '../../observe/metrics.js';
 import type { UpstreamReading } from '../../observe/readings.js';
-import { breakersOf } from '../../policies/breakers.js';
+import type { Breakers } from '../../policies/breakers.js';
+import { circuitsOf } from '../circuits.js';
 import type { ResolvedConfig } from '../config/schema.js';
 import type { Edge } from '../../http/nodeRequest.js';
 import { AdminAccess } from './adminAccess.js';
@@ -25,6 +26,8 @@ export interface OwnInit {
   readonly upstreams: { snapshot(): Iterable<UpstreamReading> };
   /** Of all workers, where several processes are one gateway. */
   readonly metricsText: (() => Promise<string>) | undefined;
+  /** The token of an admin on this machine, where several processes have one in common. */
+  readonly adminToken: string | undefined;
   readonly draining: () => boolean;
   readonly edge: () => Edge;
 }
@@ -36,11 +39,12 @@ export class Own {
   #access: AdminAccess;
   #paths: OwnPaths;
   #server: Server | undefined;
+  #resets: Subscription | undefined;
 
   constructor(config: ResolvedConfig, init: OwnInit) {
     this.#init = init;
     this.#admin = config.admin;
-    this.#access = new AdminAccess(config.admin.tokens);
+    this.#access = new AdminAccess(config.admin.tokens, init.adminToken);
     this.#paths = this.#compile(config);
   }
 
@@ -58,14 +62,21 @@ export class Own {
   async configure(config: ResolvedConfig): Promise<void> {
     const moved = config.admin.listener !== this.#admin.listener;
     if (moved) await this.close();
-    if (JSON.stringify(config.admin.tokens) !== JSON.stringify(this.#admin.tokens)) this.#access = new AdminAccess(config.admin.tokens);
+    if (JSON.stringify(config.admin.tokens) !== JSON.stringify(this.#admin.tokens))
+      this.#access = new AdminAccess(config.admin.tokens, this.adminToken ?? this.#init.adminToken);
     this.#admin = config.admin;
     this.#paths = this.#compile(config);
     if (moved) await this.open();
   }
 
-  /** Opens the port of `admin.listener`, where there is one. */
+  /** Opens the port of `admin.listener`, where there is one, and hears what is reset in other processes. */
   async open(): Promise<void> {
+    const { runtime } = this.#init;
+    this.#resets ??= runtime.provider.bus?.subscribe(channelOf(runtime), {
+      message: (name) => this.#reset(name),
+      up: () => undefined,
+      down: () => undefined,
+    });
     if (this.#admin.listener === undefined) return;
     const where = adminListenerOf(this.#admin.listener);
     const server = createServer((request, response) => {
@@ -85,14 +96,35 @@ export class Own {
     this.#server = server;
   }
 
-  /** Closes that port. */
+  /** Closes that port, and hears nothing more. */
   async close(): Promise<void> {
+    this.#resets?.close();
+    this.#resets = undefined;
     const server = this.#server;
     this.#server = undefined;
     if (server === undefined) return;
     await new Promise<void>((resolve) => {
       server.close(() => resolve());
       server.closeAllConnections();
+    });
+  }
+
+  #reset(name: string): void {
+    const circuits = circuitsOf(this.#init.runtime);
+    if (circuits.some((circuit) => circuit.name === name)) circuits.reset(name);
+  }
+
+  /** The circuits of this process. One that is reset here is reset in all that share the store. */
+  #circuits(): Breakers {
+    const { runtime } = this.#init;
+    const circuits = circuitsOf(runtime);
+    return Object.assign([...circuits], {
+      open: circuits.open,
+      close: circuits.close,
+      reset: (name: string) => {
+        circuits.reset(name);
+        void runtime.provider.bus?.publish(channelOf(runtime), name).catch(() => undefined);
+      },
     });
   }
 
@@ -103,7 +135,7 @@ export class Own {
     return ownPaths({
       health: new Health({ service: keyspace, clock: runtime.clock, draining, checks }),
       metrics: { contentType: metrics.contentType, text: metricsText ?? (() => metrics.text()) },
-      breakers: () => breakersOf(runtime),
+      breakers: () => this.#circuits(),
       access: this.#access,
       audit: (message, fields) => log.info(message, fields),
     });
@@ -112,4 +144,8 @@ export class Own {
 
 function isShared(provider: Provider): boolean {
   return provider.shared !== undefined;
+}
+
+function channelOf({ keyspace }: Runtime): string {
+  return `${keyspace}:circuit-resets`;
 }

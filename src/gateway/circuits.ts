@@ -1,0 +1,29 @@
+import type { Runtime } from '../core/policy.js';
+import { type Breakers, breakersOf } from '../policies/breakers.js';
+
+/** The circuits of a gateway's paths and pools, also those that no request has come to yet. */
+export function circuitsOf(runtime: Runtime): Breakers {
+  const made = breakersOf(runtime);
+  const known = new Set(made.map(({ name }) => name));
+  const waiting = [...runtime.registry.all('circuitRules').keys()].filter((name) => !known.has(name));
+  const all = [...made, ...waiting.map((name) => ({ ...closed, name }))];
+  return Object.assign(all, {
+    open: (name: string) => made.open(name),
+    close: (name: string) => made.close(name),
+    reset: (name: string) => {
+      if (!waiting.includes(name)) made.reset(name);
+    },
+  });
+}
+
+const closed = { state: 'closed', failureCount: 0, successCount: 0, totalCalls: 0, retryAfter: 0 } as const;
+
+/** Forgets the circuits that no path and no pool has any more. */
+export function keepCircuits(runtime: Runtime, names: ReadonlySet<string>): void {
+  const rules = runtime.registry.all('circuitRules') as Map<string, unknown>;
+  const circuits = runtime.registry.all('circuit') as Map<string, unknown>;
+  for (const name of [...rules.keys()].filter((name) => !names.has(name))) {
+    rules.delete(name);
+    circuits.delete(name);
+  }
+}
