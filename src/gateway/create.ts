@@ -64,6 +64,7 @@ export async function createGateway(config: GivenConfig, options: CreateOptions 
     claim: (...claimed) => names.claim(...claimed),
   };
   const log = new GatewayLog({ ...resolved.log, clock, logger: options.logger });
+  const heard = circuitLines(runtime, log);
   const warn = (message: string, fields: Readonly<Record<string, unknown>>): void => log.warn(message, fields);
   const pools = new Upstreams({
     clock,
@@ -117,6 +118,7 @@ export async function createGateway(config: GivenConfig, options: CreateOptions 
     },
     async release() {
       watching?.close();
+      heard();
       metrics.close();
       await Promise.all([own.close(), pools.close(0)]);
       if (options.provider === undefined) await provider.close();
@@ -132,6 +134,17 @@ export async function createGateway(config: GivenConfig, options: CreateOptions 
     });
   await own.open();
   return gateway;
+}
+
+/** Tells once that a circuit opens or the store is lost, not once for each request. */
+function circuitLines({ events }: Runtime, log: GatewayLog): () => void {
+  const stops = [
+    events.on('circuitOpened', ({ circuit, retryAfter }) => log.warn('Circuit opened', { circuit, retry_after: retryAfter })),
+    events.on('circuitClosed', ({ circuit }) => log.info('Circuit closed', { circuit })),
+    events.on('storeDown', ({ store, error }) => log.error('Store is down', { store, error: String(error) })),
+    events.on('storeUp', ({ store, seconds }) => log.info('Store is up again', { store, seconds })),
+  ];
+  return () => stops.forEach((stop) => stop());
 }
 
 /** The same target with a span around each time that it is asked. */

@@ -5,7 +5,7 @@ import type { Runtime } from '../core/policy.js';
 import type { Answer, Exchange } from '../http/exchange.js';
 import { exchangeOfRequest } from '../http/nodeRequest.js';
 import { answerOf, Problem, problemOf } from '../http/problem.js';
-import { randomHex } from '../observe/randomHex.js';
+import { misunderstood } from './misunderstood.js';
 import { writeAnswer } from '../http/writer.js';
 import { correlate } from '../observe/correlation.js';
 import type { GatewayLog } from '../observe/log.js';
@@ -157,7 +157,7 @@ export class Gateway implements Host {
   #handle(request: IncomingMessage, response: ServerResponse): void {
     const generation = this.#generation;
     const exchange = exchangeOfRequest(request, response, generation.edge);
-    if (exchange instanceof Problem) return this.#refuse(exchange, response);
+    if (exchange instanceof Problem) return this.#refuse(exchange, request, response);
     this.began(exchange);
     if (this.#closing !== undefined) exchange.reply.push('Connection', 'close');
     const own = this.own(exchange);
@@ -182,11 +182,11 @@ export class Gateway implements Host {
       .catch(() => response.destroy());
   }
 
-  /** What is no request that can be understood has no exchange either. */
-  #refuse(problem: Problem, response: ServerResponse): void {
-    const id = randomHex(32);
-    const { status, headers, body } = answerOf(problem, id);
-    response.writeHead(status, [...headers, 'X-Correlation-ID', id]).end(body);
+  /** What is no request that can be understood is counted and logged all the same. */
+  #refuse(problem: Problem, request: IncomingMessage, response: ServerResponse): void {
+    const exchange = misunderstood(request, this.runtime.clock);
+    this.began(exchange);
+    this.#answerOwn(exchange, answerOf(problem, exchange.correlationId), response);
   }
 
   async #close(grace: number): Promise<void> {

@@ -43,6 +43,8 @@ export class Generation {
       mergeSlashes: config.merge_slashes,
       encodedSlashes: config.encoded_slashes ?? (guards(config) ? 'reject' : 'keep'),
       clock: runtime.clock,
+      // The names of circuits are patterns.
+      ...(config.admin.paths && { ownPrefix: '/circuit-breakers/' }),
     };
     const compiled = (label: string, pattern: string, features: Features, upstream: string | undefined): Pipeline => {
       const target = targets.of(upstream);

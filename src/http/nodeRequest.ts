@@ -12,6 +12,8 @@ import { isAuthority, parseTarget, type TargetOptions } from './target.js';
 export interface Edge extends TargetOptions {
   readonly trusted: Matcher;
   readonly maxUriBytes: number;
+  /** Below this prefix `%2F` is part of a name, whatever stands elsewhere. */
+  readonly ownPrefix?: string;
   readonly clock: Clock;
 }
 
@@ -67,7 +69,8 @@ export function exchangeOfRequest(
   const framing = new Framing(request.rawHeaders);
   const wrong = framingProblem(request, framing);
   if (wrong !== undefined) return wrong;
-  const target = parseTarget(url, edge);
+  const own = edge.ownPrefix !== undefined && url.startsWith(edge.ownPrefix);
+  const target = parseTarget(url, own ? { ...edge, encodedSlashes: 'keep' } : edge);
   if (target instanceof Problem) return target;
   if (target.path === '*' && method !== 'OPTIONS') return refuse('bad_request', '* is a target of OPTIONS alone');
   const encrypted = (request.socket as Partial<TLSSocket>).encrypted === true;

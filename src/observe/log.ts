@@ -1,5 +1,6 @@
 import type { DestinationStream } from 'pino';
 import type { Clock } from '../core/clock.js';
+import { RejectedError } from '../core/errors.js';
 import type { Exchange } from '../http/exchange.js';
 import type { Problem } from '../http/problem.js';
 import { accessFields, accessJson, hundredths } from './accessLine.js';
@@ -100,7 +101,8 @@ export class GatewayLog {
 
   /** A request that the gateway answered with an error, for those whose cause a person should see: the client was told none of it. */
   problem(exchange: Exchange, problem: Problem): void {
-    if (problem.status < 500) return;
+    // What a policy refuses is told by its own event, not once for each request.
+    if (problem.status < 500 || problem.cause instanceof RejectedError) return;
     const fields = {
       correlation_id: exchange.correlationId,
       traceparent: exchange.traceparent,

@@ -119,8 +119,8 @@ export class Own {
     const { runtime } = this.#init;
     const circuits = circuitsOf(runtime);
     return Object.assign([...circuits], {
-      open: circuits.open,
-      close: circuits.close,
+      open: (name: string) => circuits.open(name),
+      close: (name: string) => circuits.close(name),
       reset: (name: string) => {
         circuits.reset(name);
         void runtime.provider.bus?.publish(channelOf(runtime), name).catch(() => undefined);
