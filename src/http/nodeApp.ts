@@ -1,4 +1,4 @@
-import { IncomingMessage, type ServerResponse } from 'node:http';
+import { IncomingMessage, ServerResponse } from 'node:http';
 import type { Call } from '../core/call.js';
 import { AppResponse } from './appResponse.js';
 import type { Answer, Exchange } from './exchange.js';
@@ -37,27 +37,47 @@ export function handToNode(app: NodeApp): (exchange: Exchange) => Promise<Answer
     new Promise((resolve, reject) => {
       const { request, response } = exchange.origin;
       if (request === undefined || response === undefined) return reject(new Problem('internal_server_error'));
-      const { reply } = exchange;
-      for (let i = 0; i < reply.length; i += 2) response.setHeader(reply[i] as string, reply[i + 1] as string);
-      listen(app, prepared(exchange, request), response, reject);
-      resolve(handled);
+      replies.set(response, { reply: exchange.reply, writeHead: response.writeHead });
+      response.writeHead = writeHeadWithReply;
+      const result = listen(app, prepared(exchange, request), response, reject);
+      // What answers by a promise may still fail by it.
+      if (result instanceof Promise) result.then(() => resolve(handled), reject);
+      else resolve(handled);
     });
+}
+
+/** The fields of `reply` and the `writeHead` that was there before, by response: one function for all of them costs less than one for each. */
+const replies = new WeakMap<ServerResponse, { readonly reply: RawHeaders; readonly writeHead: ServerResponse['writeHead'] }>();
+
+/** The gateway's fields stand on every answer, whatever the app says of them. */
+const writeHeadWithReply = function (this: ServerResponse, status: number, ...rest: unknown[]): ServerResponse {
+  const { reply, writeHead } = replies.get(this) ?? { reply: [], writeHead: ServerResponse.prototype.writeHead };
+  for (let i = 0; i < reply.length; i += 2) this.setHeader(reply[i] as string, reply[i + 1] as string);
+  const given = rest.at(-1);
+  if (typeof given === 'object' && given !== null) rest[rest.length - 1] = withoutReplaced(given, reply);
+  return Reflect.apply(writeHead, this, [status, ...rest]) as ServerResponse;
+} as ServerResponse['writeHead'];
+
+function withoutReplaced(given: object, reply: RawHeaders): object {
+  if (Array.isArray(given)) return given.filter((_, i, all) => !isReplaced(String(all[i - (i % 2)]), reply));
+  if (!Object.keys(given).some((name) => isReplaced(name, reply))) return given;
+  return Object.fromEntries(Object.entries(given).filter(([name]) => !isReplaced(name, reply)));
 }
 
 const handled: Answer = { status: 0, headers: [], body: undefined, handled: true };
 
-function listen(app: NodeApp, request: IncomingMessage, response: ServerResponse, failed: (error: unknown) => void): void {
+function listen(app: NodeApp, request: IncomingMessage, response: ServerResponse, failed: (error: unknown) => void): unknown {
   const fail = (error: unknown): void => {
-    if (response instanceof AppResponse || response.headersSent) {
-      if (response.headersSent) response.destroy();
-      failed(error);
-    } else failed(error);
+    // Half an answer must not look whole; a whole one stays what it is.
+    if (response.headersSent && !response.writableEnded) response.destroy();
+    failed(error);
   };
   try {
     const result = app(request, response);
     if (result instanceof Promise) result.catch(fail);
+    return result;
   } catch (error) {
-    fail(error);
+    return fail(error);
   }
 }
 
@@ -65,6 +85,7 @@ function listen(app: NodeApp, request: IncomingMessage, response: ServerResponse
 function prepared(exchange: Exchange, request: IncomingMessage): IncomingMessage {
   const { assert, target } = exchange;
   if (request.url !== target) request.url = target;
+  if (assert.length > 0) request.rawHeaders = [...withoutNamed(request.rawHeaders, assert), ...present(assert)];
   for (let i = 0; i < assert.length; i += 2) {
     const name = (assert[i] as string).toLowerCase();
     if (assert[i + 1] === '') delete request.headers[name];
