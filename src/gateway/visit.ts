@@ -61,11 +61,12 @@ export class Visit {
     if (exchange.failures !== undefined) discardFailures(exchange);
     this.#answered = true;
     this.#status = problem.status;
+    this.#gateway.log.problem(exchange, problem);
     if (this.#response.destroyed || this.#response.headersSent) {
-      this.#response.destroy();
+      // Half an answer must not look whole; one that the app ended before it failed stays what it is.
+      if (!this.#response.writableEnded) this.#response.destroy();
       return;
     }
-    this.#gateway.log.problem(exchange, problem);
     for (const name of this.#response.getHeaderNames()) this.#response.removeHeader(name);
     writeAnswer(exchange, answerOf(problem, exchange.correlationId), this.#response, this.#gateway.runtime.clock);
   }

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import type { ReadableStream as NodeReadableStream } from 'node:stream/web';
 import type { Call } from '../core/call.js';
+import { fieldsForApp } from './appFields.js';
 import { fromReadable } from './body.js';
 import type { Answer, Exchange } from './exchange.js';
 import { headerOf, type RawHeaders, removeHeader } from './headers.js';
@@ -17,12 +18,8 @@ export function forwardToFetch(app: FetchApp): (exchange: Exchange, call: Call) 
 
 function requestOf(exchange: Exchange, call: Call): Request {
   const headers = new Headers();
-  const { headers: raw, assert } = exchange;
+  const raw = fieldsForApp(exchange);
   for (let i = 0; i < raw.length; i += 2) if (!isHop(raw[i] as string)) headers.append(raw[i] as string, raw[i + 1] as string);
-  for (let i = 0; i < assert.length; i += 2) {
-    if (assert[i + 1] === '') headers.delete(assert[i] as string);
-    else headers.set(assert[i] as string, assert[i + 1] as string);
-  }
   const bodiless = exchange.method === 'GET' || exchange.method === 'HEAD';
   const body = bodiless ? undefined : exchange.body;
   const init: RequestInit & { duplex: 'half' } = {

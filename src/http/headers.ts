@@ -43,3 +43,12 @@ export function tokensOf(value: string | undefined): string[] {
     .map((token) => token.trim().toLowerCase())
     .filter((token) => token !== '');
 }
+
+/** Whether a field has one of the names in `others`, which stand in its place. */
+export function isReplaced(field: string, others: RawHeaders): boolean {
+  for (let i = 0; i < others.length; i += 2) {
+    const other = others[i] as string;
+    if (other.length === field.length && isNamed(field, other.toLowerCase())) return true;
+  }
+  return false;
+}

@@ -1,7 +1,9 @@
 import { IncomingMessage, ServerResponse } from 'node:http';
 import type { Call } from '../core/call.js';
+import { isTold } from './appFields.js';
 import { AppResponse } from './appResponse.js';
 import type { Answer, Exchange } from './exchange.js';
+import { headerOf, isReplaced, type RawHeaders } from './headers.js';
 import { Problem } from './problem.js';
 
 /** An app as a listener of `node:http`; Express, Koa's `callback()` and Fastify's `routing` are some. */
@@ -20,7 +22,7 @@ export function forwardToNode(app: NodeApp): (exchange: Exchange, call: Call) =>
       const isOver = exchange.origin.response?.writableEnded === true || (exchange.body instanceof Uint8Array && original.readableEnded);
       const first = !called.has(original) && !isOver;
       called.add(original);
-      const request = prepared(exchange, first ? original : repeated(exchange, original));
+      const request = asTheAppSees(exchange, first ? original : repeated(exchange, original));
       const response = new AppResponse(request, resolve);
       call.onAbort((reason) => {
         response.abandon();
@@ -39,7 +41,7 @@ export function handToNode(app: NodeApp): (exchange: Exchange) => Promise<Answer
       if (request === undefined || response === undefined) return reject(new Problem('internal_server_error'));
       replies.set(response, { reply: exchange.reply, writeHead: response.writeHead });
       response.writeHead = writeHeadWithReply;
-      const result = listen(app, prepared(exchange, request), response, reject);
+      const result = listen(app, asTheAppSees(exchange, request), response, reject);
       // What answers by a promise may still fail by it.
       if (result instanceof Promise) result.then(() => resolve(handled), reject);
       else resolve(handled);
@@ -81,15 +83,23 @@ function listen(app: NodeApp, request: IncomingMessage, response: ServerResponse
   }
 }
 
-/** The app sees the canonical path, and what the gateway says about the request. */
-function prepared(exchange: Exchange, request: IncomingMessage): IncomingMessage {
+/** The request for the app: with the canonical path, and with what the gateway says about it. */
+export function asTheAppSees(exchange: Exchange, request: IncomingMessage): IncomingMessage {
   const { assert, target } = exchange;
   if (request.url !== target) request.url = target;
-  if (assert.length > 0) request.rawHeaders = [...withoutNamed(request.rawHeaders, assert), ...present(assert)];
+  const { headers, rawHeaders } = request;
+  let told: RawHeaders | undefined;
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] as string;
+    if (!isTold(name, assert)) continue;
+    const lower = name.toLowerCase();
+    delete headers[lower];
+    // Blanked, not taken out: Node remembers how many there are.
+    (told ??= [...rawHeaders])[i + 1] = headerOf(assert, lower) ?? '';
+  }
+  if (told !== undefined) request.rawHeaders = told;
   for (let i = 0; i < assert.length; i += 2) {
-    const name = (assert[i] as string).toLowerCase();
-    if (assert[i + 1] === '') delete request.headers[name];
-    else request.headers[name] = assert[i + 1] as string;
+    if (assert[i + 1] !== '') headers[(assert[i] as string).toLowerCase()] = assert[i + 1] as string;
   }
   return request;
 }

@@ -3,7 +3,7 @@ import type { Clock } from '../core/clock.js';
 import { Deadline, type Deadlines, deadlinesOf } from '../core/deadlines.js';
 import { isSource, type Sink, type Source } from './body.js';
 import type { Answer, Exchange } from './exchange.js';
-import { headerOf, isNamed, type RawHeaders, setHeader } from './headers.js';
+import { headerOf, isReplaced, type RawHeaders, setHeader } from './headers.js';
 
 /** Up to this size a body goes out together with its head, as one text: one write instead of two. */
 const smallBody = 16_384;
@@ -40,14 +40,6 @@ function merged(headers: RawHeaders, reply: RawHeaders): RawHeaders {
   }
   for (const part of reply) kept.push(part);
   return kept;
-}
-
-function isReplaced(name: string, reply: RawHeaders): boolean {
-  for (let i = 0; i < reply.length; i += 2) {
-    const other = reply[i] as string;
-    if (other.length === name.length && isNamed(name, other.toLowerCase())) return true;
-  }
-  return false;
 }
 
 function send(out: ResponseOut, body: Uint8Array): void {

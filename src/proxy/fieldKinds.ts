@@ -1,3 +1,5 @@
+import { type RawHeaders, isNamed } from '../http/headers.js';
+
 /** What a proxy does with a field of that name. */
 export type FieldKind =
   | 'pass'
@@ -62,10 +64,17 @@ function byPrefix(lower: string): FieldKind {
 }
 
 /**
- * Whether a `Connection` field may take a field out. One that could remove what the gateway or a policy vouches for would let a client
+ * Takes out what a `Connection` field lists, but nothing that the gateway or a policy vouches for: a client that could remove that could
  * pose as somebody else (CVE-2024-45410).
  */
-export function isRemovable(lower: string): boolean {
+export function removeListed(headers: RawHeaders, listed: readonly string[]): void {
+  const removed = listed.filter(isRemovable);
+  for (let i = headers.length - 2; i >= 0; i -= 2) {
+    if (removed.some((name) => isNamed(headers[i] as string, name))) headers.splice(i, 2);
+  }
+}
+
+function isRemovable(lower: string): boolean {
   if (lower.startsWith('content-') || lower.startsWith('sec-websocket-')) return false;
   return kindOf(lower) === 'pass' && !vouched.has(lower);
 }

@@ -1,7 +1,7 @@
 import type { Exchange } from '../http/exchange.js';
-import { type RawHeaders, headerOf, isNamed, removeHeader, setHeader, tokensOf } from '../http/headers.js';
+import { type RawHeaders, headerOf, removeHeader, setHeader, tokensOf } from '../http/headers.js';
 import { Problem } from '../http/problem.js';
-import { isRemovable, kindOf } from './fieldKinds.js';
+import { kindOf, removeListed } from './fieldKinds.js';
 
 /** How the gateway calls itself in `Via`. */
 const ownVia = '1.1 premier';
@@ -63,7 +63,7 @@ export function requestHeaders(exchange: Exchange, { serverHost, keepsHost, upgr
     }
   }
   if (via !== '') stopLoops(via);
-  if (listed !== undefined) remove(out, listed);
+  if (listed !== undefined) removeListed(out, listed);
   // A body in memory is measured where it is sent; only a stream's length is known from its head.
   if (length !== undefined && !chunked && isStream(exchange.body) && /^\d+$/.test(length)) out.push('content-length', length);
   out.push('x-forwarded-for', came + exchange.peer);
@@ -81,13 +81,6 @@ function isStream(body: Exchange['body']): boolean {
 function stopLoops(via: string): void {
   const rounds = tokensOf(via).filter((entry) => entry === ownVia || entry.startsWith(`${ownVia} `)).length;
   if (rounds > mostRounds) throw new Problem('loop_detected');
-}
-
-function remove(out: RawHeaders, listed: readonly string[]): void {
-  const removed = listed.filter(isRemovable);
-  for (let i = out.length - 2; i >= 0; i -= 2) {
-    if (removed.some((name) => isNamed(out[i] as string, name))) out.splice(i, 2);
-  }
 }
 
 /** Scheme, host, port and address of the client's request, where no proxy of ours has told them. */

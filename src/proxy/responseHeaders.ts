@@ -1,6 +1,6 @@
 import type { Exchange } from '../http/exchange.js';
-import { type RawHeaders, isNamed, tokensOf } from '../http/headers.js';
-import { isRemovable, kindOf } from './fieldKinds.js';
+import { type RawHeaders, tokensOf } from '../http/headers.js';
+import { kindOf, removeListed } from './fieldKinds.js';
 
 /**
  * The fields that a client gets: those of the upstream without what is hop-by-hop. A redirect to the server's own `origin` becomes one to
@@ -38,7 +38,7 @@ export function responseHeaders(raw: readonly (Buffer | string)[], status: numbe
         out.push(name, value);
     }
   }
-  if (listed !== undefined) remove(out, listed);
+  if (listed !== undefined) removeListed(out, listed);
   // RFC 9112 6.3: Transfer-Encoding overrides; RFC 9110 8.6: none with 204.
   if (length !== undefined && !chunked && status !== 204) out.push('content-length', length);
   if (trailer !== undefined && chunked && takesTrailers(status, exchange)) out.push('trailer', trailer);
@@ -48,13 +48,6 @@ export function responseHeaders(raw: readonly (Buffer | string)[], status: numbe
 /** Bytes as Node's own parser reads them. */
 function text(part: Buffer | string | undefined): string {
   return typeof part === 'string' ? part : (part as Buffer).toString('latin1');
-}
-
-function remove(out: RawHeaders, listed: readonly string[]): void {
-  const removed = listed.filter(isRemovable);
-  for (let i = out.length - 2; i >= 0; i -= 2) {
-    if (removed.some((name) => isNamed(out[i] as string, name))) out.splice(i, 2);
-  }
 }
 
 /** Node throws at a Trailer field on an answer that is not chunked. */

@@ -5,7 +5,7 @@ import { gate, until } from '../support/gateways.js';
 import { type Asked, modes, type Told } from './runModes.js';
 
 const echo = async (asked: Asked): Promise<Told> => ({
-  headers: [['content-type', 'application/json']],
+  headers: [['content-type', 'application/json; charset=utf-8']],
   body: JSON.stringify({ method: asked.method, url: asked.url, headers: asked.headers, body: await asked.text() }),
 });
 
@@ -33,7 +33,7 @@ for (const mode of modes) {
       const { ask } = await mode.open(t, echo, {});
       const answer = await ask('/a/b?x=1&y=%20', { method: 'PUT', body: 'hello', headers: { 'x-own': 'v' } });
       assert.equal(answer.status, 200);
-      assert.equal(answer.headers.get('content-type'), 'application/json');
+      assert.equal(answer.headers.get('content-type'), 'application/json; charset=utf-8');
       const seen = (await answer.json()) as { method: string; url: string; headers: Record<string, string>; body: string };
       assert.deepEqual([seen.method, seen.url, seen.headers['x-own'], seen.body], ['PUT', '/a/b?x=1&y=%20', 'v', 'hello']);
     });
@@ -63,7 +63,7 @@ for (const mode of modes) {
       const clock = new FakeClock();
       const { ask, calls } = await mode.open(
         t,
-        (_asked, nth) => ({ headers: [['content-type', 'text/plain']], body: `answer ${nth}` }),
+        (_asked, nth) => ({ headers: [['content-type', 'text/plain; charset=utf-8']], body: `answer ${nth}` }),
         { paths: [{ pattern: '/c*', features: { cache: { expire_s: 300 } } }] },
         { clock },
       );
@@ -71,7 +71,10 @@ for (const mode of modes) {
       assert.deepEqual([miss.headers.get('x-cache'), await miss.text()], ['MISS', 'answer 0']);
       await clock.advance(100);
       const hit = await ask('/c?a=1');
-      assert.deepEqual([...some(hit, 'x-cache', 'age', 'content-type'), await hit.text()], ['HIT', '100', 'text/plain', 'answer 0']);
+      assert.deepEqual(
+        [...some(hit, 'x-cache', 'age', 'content-type'), await hit.text()],
+        ['HIT', '100', 'text/plain; charset=utf-8', 'answer 0'],
+      );
       const head = await ask('/c?a=1', { method: 'HEAD' });
       assert.deepEqual([...some(head, 'x-cache', 'content-length'), await head.text()], ['HIT', '8', '']);
       assert.equal(await (await ask('/c?a=2')).text(), 'answer 1');

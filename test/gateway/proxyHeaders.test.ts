@@ -50,12 +50,37 @@ describe('the fields that go to an upstream', () => {
     const listed =
       'close, X-Drop, Authorization, cookie, content-type, X-Forwarded-For, X-Real-IP, Host, traceparent, X-Correlation-ID, via, X-Kind';
     const out = sent(
-      ['Connection', listed, 'X-Drop', '1', 'Authorization', 'a', 'Cookie', 'c', 'Content-Type', 't', 'traceparent', 'p', 'X-Correlation-ID', 'i'],
+      [
+        'Connection',
+        listed,
+        'X-Drop',
+        '1',
+        'Authorization',
+        'a',
+        'Cookie',
+        'c',
+        'Content-Type',
+        't',
+        'traceparent',
+        'p',
+        'X-Correlation-ID',
+        'i',
+      ],
       {},
       ['X-Kind', 'ours'],
     );
     assert.equal(headerOf(out, 'x-drop'), undefined);
-    for (const name of ['authorization', 'cookie', 'content-type', 'x-forwarded-for', 'x-real-ip', 'host', 'traceparent', 'x-correlation-id', 'via']) {
+    for (const name of [
+      'authorization',
+      'cookie',
+      'content-type',
+      'x-forwarded-for',
+      'x-real-ip',
+      'host',
+      'traceparent',
+      'x-correlation-id',
+      'via',
+    ]) {
       assert.notEqual(headerOf(out, name), undefined, name);
     }
     assert.equal(headerOf(out, 'x-kind'), 'ours');
@@ -74,7 +99,18 @@ describe('the fields that go to an upstream', () => {
 
   test('tell who the client is, and drop what an untrusted one says about that', () => {
     const out = sent(
-      ['X-Forwarded-For', '10.0.0.1', 'X-Forwarded-Proto', 'https', 'X-Forwarded-Prefix', '/adm', 'Forwarded', 'for=1', 'X-Real-IP', '1.1.1.1'],
+      [
+        'X-Forwarded-For',
+        '10.0.0.1',
+        'X-Forwarded-Proto',
+        'https',
+        'X-Forwarded-Prefix',
+        '/adm',
+        'Forwarded',
+        'for=1',
+        'X-Real-IP',
+        '1.1.1.1',
+      ],
       { host: 'api.test:8443', scheme: 'https' },
     );
     assert.deepEqual(headersOf(out, 'x-forwarded-for'), ['192.0.2.1']);
@@ -87,11 +123,14 @@ describe('the fields that go to an upstream', () => {
   });
 
   test('believe a trusted proxy, and add it to the chain', () => {
-    const out = sent(['X-Forwarded-For', '198.51.100.7', 'x-forwarded-for', '10.0.0.2', 'X-Forwarded-Proto', 'https', 'Forwarded', 'for=1'], {
-      trusted: true,
-      peer: '10.0.0.3',
-      client: '198.51.100.7',
-    });
+    const out = sent(
+      ['X-Forwarded-For', '198.51.100.7', 'x-forwarded-for', '10.0.0.2', 'X-Forwarded-Proto', 'https', 'Forwarded', 'for=1'],
+      {
+        trusted: true,
+        peer: '10.0.0.3',
+        client: '198.51.100.7',
+      },
+    );
     assert.deepEqual(headersOf(out, 'x-forwarded-for'), ['198.51.100.7, 10.0.0.2, 10.0.0.3']);
     assert.deepEqual(headersOf(out, 'x-forwarded-proto'), ['https']);
     assert.deepEqual(headersOf(out, 'x-forwarded-host'), ['api.test']);
@@ -140,7 +179,8 @@ describe('the fields that go to an upstream', () => {
     assert.deepEqual(headersOf(out, 'x-consumer'), ['ann']);
     assert.deepEqual(headersOf(out, 'x-a'), ['3']);
     assert.deepEqual(headersOf(out, 'host'), ['other.test']);
-    for (const name of ['x-b', 'transfer-encoding', 'content-length', 'connection', 'x-evil']) assert.deepEqual(headersOf(out, name), [], name);
+    for (const name of ['x-b', 'transfer-encoding', 'content-length', 'connection', 'x-evil'])
+      assert.deepEqual(headersOf(out, name), [], name);
     assert.equal(Buffer.from(headerOf(out, 'x-name') as string, 'latin1').toString(), 'Žofie');
   });
 
@@ -157,7 +197,11 @@ describe('the fields that go to an upstream', () => {
         socket.write('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
       }),
     );
-    await proxyTo(t, poolOf([`${url}/base/`])).ask({ path: '/a', query: '?b=1', headers: ['X-A', '1', 'X-A', '2', 'Connection', 'X-Z', 'X-Z', '1'] });
+    await proxyTo(t, poolOf([`${url}/base/`])).ask({
+      path: '/a',
+      query: '?b=1',
+      headers: ['X-A', '1', 'X-A', '2', 'Connection', 'X-Z', 'X-Z', '1'],
+    });
     assert.deepEqual(got.split('\r\n').filter(Boolean), [
       'GET /base/a?b=1 HTTP/1.1',
       'host: api.test',
@@ -176,7 +220,18 @@ describe('the fields that go to an upstream', () => {
 
 describe('the fields that a client gets', () => {
   test('are those of the upstream without what is hop-by-hop or named by Connection', () => {
-    const hops = ['Connection', 'X-Drop, Set-Cookie, Content-Type', 'Keep-Alive', 't', 'Proxy-Authenticate', 'x', 'Upgrade', 'h2c', 'Alt-Svc', 'h3'];
+    const hops = [
+      'Connection',
+      'X-Drop, Set-Cookie, Content-Type',
+      'Keep-Alive',
+      't',
+      'Proxy-Authenticate',
+      'x',
+      'Upgrade',
+      'h2c',
+      'Alt-Svc',
+      'h3',
+    ];
     const out = received([...hops, 'X-Drop', '1', 'Set-Cookie', 'a', 'set-cookie', 'b', 'Content-Type', 'c', 'Under_score', '1']);
     assert.deepEqual(out, ['Set-Cookie', 'a', 'set-cookie', 'b', 'Content-Type', 'c', 'Under_score', '1']);
   });

@@ -37,7 +37,9 @@ async function secureServer(t: TestContext) {
     response.setHeader('x-name', String((request.socket as TLSSocket & { servername?: string | false }).servername));
     response.end(request.headers.host);
   });
-  server.on('upgrade', (_request, socket) => socket.end('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n'));
+  server.on('upgrade', (_request, socket) =>
+    socket.end('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n'),
+  );
   let connections = 0;
   server.on('secureConnection', () => connections++);
   server.listen(0, '127.0.0.1');
@@ -55,7 +57,10 @@ describe('a server behind TLS', () => {
   test('is not asked when its certificate is not trusted', async (t) => {
     const { url } = await secureServer(t);
     assert.equal(failureKind(await rejection(proxyTo(t, poolOf([url])).ask())), 'connect_error');
-    assert.equal(failureKind(await rejection(proxyTo(t, poolOf([url])).forward(exchangeOf({ upgrade: 'websocket' }), callOf()))), 'connect_error');
+    assert.equal(
+      failureKind(await rejection(proxyTo(t, poolOf([url])).forward(exchangeOf({ upgrade: 'websocket' }), callOf()))),
+      'connect_error',
+    );
   });
 
   test('is checked against its own name, whatever Host the client sent, on one connection', async (t) => {

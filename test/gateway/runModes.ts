@@ -62,9 +62,9 @@ function askedOf(request: IncomingMessage, response: ServerResponse): Asked {
   return { method, url, headers, left, text: () => text(request) };
 }
 
-function toObject(headers: Told['headers']): Record<string, string[]> {
-  const all: Record<string, string[]> = {};
-  for (const [name, value] of headers ?? []) (all[name] ??= []).push(value);
+function toObject(headers: Told['headers']): Record<string, string | string[]> {
+  const all: Record<string, string | string[]> = {};
+  for (const [name, value] of headers ?? []) all[name] = name in all ? [all[name] as string | string[], value].flat() : value;
   return all;
 }
 
@@ -83,7 +83,7 @@ function expressApp(run: Run): App {
   app.use(async (request, response) => {
     const { status = 200, headers, body } = await run(askedOf(request, response));
     response.status(status);
-    for (const [name, values] of Object.entries(toObject(headers))) response.set(name, values.length === 1 ? values[0] : values);
+    for (const [name, values] of Object.entries(toObject(headers))) response.set(name, values);
     if (body instanceof Readable) await pipeline(body, response).catch(() => undefined);
     else if (body === undefined) response.end();
     else response.send(typeof body === 'string' ? body : Buffer.from(body));
@@ -97,7 +97,7 @@ function koaApp(run: Run): App {
   app.use(async (context) => {
     const { status = 200, headers, body } = await run(askedOf(context.req, context.res));
     context.status = status;
-    for (const [name, values] of Object.entries(toObject(headers))) context.set(name, values.length === 1 ? (values[0] as string) : values);
+    for (const [name, values] of Object.entries(toObject(headers))) context.set(name, values);
     if (body !== undefined) context.body = body instanceof Uint8Array ? Buffer.from(body) : body;
   });
   return app;

@@ -2,12 +2,14 @@ import assert from 'node:assert/strict';
 import { type TestContext, describe, test } from 'node:test';
 import type { Call } from '../../src/core/call.js';
 import { TimeoutError } from '../../src/core/errors.js';
+import { upstreamSchema } from '../../src/gateway/config/schema.js';
 import type { Exchange } from '../../src/http/exchange.js';
 import { headerOf, headersOf } from '../../src/http/headers.js';
 import type { Problem } from '../../src/http/problem.js';
 import { failureKind } from '../../src/proxy/failureKind.js';
 import type { Server } from '../../src/proxy/server.js';
-import type { Upstream } from '../../src/proxy/upstream.js';
+import { createProxy } from '../../src/proxy/proxy.js';
+import { Upstream } from '../../src/proxy/upstream.js';
 import type { BalanceName } from '../../src/proxy/upstreamOptions.js';
 import { Upstreams } from '../../src/proxy/upstreams.js';
 import { FakeClock } from '../../src/testing/fakeClock.js';
@@ -24,7 +26,13 @@ function seeded(): () => number {
   };
 }
 
-function pool(t: TestContext, algorithm: BalanceName, servers: Parameters<typeof poolOf>[0], change: Parameters<typeof poolOf>[1] = {}, clock = new FakeClock()) {
+function pool(
+  t: TestContext,
+  algorithm: BalanceName,
+  servers: Parameters<typeof poolOf>[0],
+  change: Parameters<typeof poolOf>[1] = {},
+  clock = new FakeClock(),
+) {
   const keyOf = (exchange: Exchange) => exchange.path;
   return proxyTo(t, poolOf(servers, { balance: { algorithm, key: 'path' }, ...change }), { random: seeded(), clock, keyOf }).upstream;
 }
@@ -39,7 +47,8 @@ function shares(upstream: Upstream, times: number): Record<string, number> {
   return found;
 }
 
-const near = (got: number | undefined, wanted: number): void => assert.ok(Math.abs((got ?? 0) - wanted) < wanted * 0.1, `${got} is not about ${wanted}`);
+const near = (got: number | undefined, wanted: number): void =>
+  assert.ok(Math.abs((got ?? 0) - wanted) < wanted * 0.1, `${got} is not about ${wanted}`);
 
 describe('balancers', () => {
   test('round_robin goes round smoothly by weight', (t) => {
@@ -93,7 +102,8 @@ describe('balancers', () => {
 
   test('consistent_hash keeps a key where it is, by weight, and moves only the keys of a server that goes', (t) => {
     const upstream = pool(t, 'consistent_hash', [{ url: a, weight: 2 }, b, c]);
-    const where = (): (string | undefined)[] => Array.from({ length: 4000 }, (_, i) => upstream.pick(exchangeOf({ path: `/user/${i}` }))?.url);
+    const where = (): (string | undefined)[] =>
+      Array.from({ length: 4000 }, (_, i) => upstream.pick(exchangeOf({ path: `/user/${i}` }))?.url);
     const before = where();
     assert.deepEqual(where(), before);
     near(before.filter((url) => url === a).length, 2000);
@@ -337,6 +347,14 @@ describe('active health', () => {
 });
 
 describe('the pools of a gateway', () => {
+  test('are made of what the file has, with its defaults', () => {
+    const { servers, ...pool } = upstreamSchema.parse({ servers: [a] });
+    assert.deepEqual({ ...pool, servers }, poolOf([a]));
+    const upstream = new Upstream({ clock: new FakeClock(), random: Math.random, name: 'users', config: { ...pool, servers } });
+    assert.equal(upstream.pick(exchangeOf())?.url, a);
+    upstream.retire();
+  });
+
   const all = (t: TestContext) => {
     const upstreams = new Upstreams({ clock: new FakeClock(), random: Math.random });
     t.after(() => upstreams.close(0));
@@ -364,7 +382,6 @@ describe('the pools of a gateway', () => {
     });
     const upstreams = all(t);
     const upstream = upstreams.open('users', poolOf([url]));
-    const { createProxy } = await import('../../src/proxy/proxy.js');
     const asked = createProxy(upstream)(exchangeOf(), callOf());
     await until(() => release !== undefined);
     upstreams.release(upstream);

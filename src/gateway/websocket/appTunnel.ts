@@ -1,8 +1,9 @@
-import { type IncomingMessage, request as send } from 'node:http';
+import { request as send } from 'node:http';
 import type { Call } from '../../core/call.js';
 import { fromReadable } from '../../http/body.js';
 import type { Answer, Exchange } from '../../http/exchange.js';
 import { removeHeader } from '../../http/headers.js';
+import { asTheAppSees } from '../../http/nodeApp.js';
 import { Problem } from '../../http/problem.js';
 import { type AppConnection, appConnection } from './appSocket.js';
 import { appUpgradesOf } from './appUpgrade.js';
@@ -25,7 +26,7 @@ export function forwardToUpgrade(exchange: Exchange, call: Call): Promise<Answer
     });
     readAnswer(connection.gateway, resolve, reject);
     try {
-      app.emit(prepared(exchange, request), connection.app, nothing);
+      app.emit(asTheAppSees(exchange, request), connection.app, nothing);
     } catch (error) {
       connection.gateway.destroy();
       reject(error);
@@ -54,15 +55,4 @@ function readAnswer(gateway: AppConnection['gateway'], resolve: (answer: Answer)
     resolve({ status: response.statusCode as number, headers, body: fromReadable(response) });
   });
   reader.end();
-}
-
-/** The app sees the canonical path, and what the gateway says about the request. */
-function prepared({ assert, target }: Exchange, request: IncomingMessage): IncomingMessage {
-  request.url = target;
-  for (let i = 0; i < assert.length; i += 2) {
-    const name = (assert[i] as string).toLowerCase();
-    if (assert[i + 1] === '') delete request.headers[name];
-    else request.headers[name] = assert[i + 1] as string;
-  }
-  return request;
 }
