@@ -1,11 +1,11 @@
 import type { Dispatcher } from 'undici';
 import type { Call } from '../core/call.js';
 import { TimeoutError } from '../core/errors.js';
-import type { Sink, Source } from '../http/body.js';
 import type { Answer, Exchange } from '../http/exchange.js';
 import type { RawHeaders } from '../http/headers.js';
 import { Problem } from '../http/problem.js';
 import { failed } from './failureKind.js';
+import { Inflow } from './inflow.js';
 import { passInterim } from './interim.js';
 import type { Link, Passenger } from './links.js';
 import { RequestBody } from './requestBody.js';
@@ -14,16 +14,12 @@ import { responseHeaders, trailersOf } from './responseHeaders.js';
 import type { Server } from './server.js';
 import type { Upstream } from './upstream.js';
 
-/** What is taken of a body before anybody wants it. */
-const mostAhead = 65_536;
-
 /** RFC 9110 9.2.2. */
 const idempotent: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
 
-/** One request to a pool and its answer: undici's handler and the answer's body in one object, as each request makes one. */
-export class Trip implements Passenger, Source {
+/** One request to a pool and its answer: undici's handler, and the answer's body. */
+export class Trip extends Inflow implements Passenger {
   link: Link | undefined = undefined;
-  over = false;
   refused = false;
   options: Dispatcher.DispatchOptions = nowhere;
   readonly #exchange: Exchange;
@@ -42,20 +38,11 @@ export class Trip implements Passenger, Source {
   /** Whether the first byte of an answer has come. */
   #begun = false;
   #answered = false;
-  #complete = false;
-  #failure: Error | undefined = undefined;
-  #trailers: RawHeaders | undefined = undefined;
-  #chunks: Uint8Array[] | undefined = undefined;
-  #ahead = 0;
-  #sink: Sink | undefined = undefined;
-  /** The sink cannot take more, undici was told to stop, and the sink has asked for more while it was being given some. */
-  #full = false;
-  #stopped = false;
-  #eager = false;
-  #flushing = false;
+  /** Makes undici go on after it was told to stop. */
   #resume: (() => void) | undefined = undefined;
 
   constructor(upstream: Upstream, exchange: Exchange, resolve: (answer: Answer) => void, reject: (error: unknown) => void) {
+    super();
     this.#upstream = upstream;
     this.#exchange = exchange;
     this.#resolve = resolve;
@@ -74,25 +61,11 @@ export class Trip implements Passenger, Source {
     }
   }
 
-  start(sink: Sink): void {
-    this.#sink = sink;
-    this.#flush();
+  protected override proceed(): void {
+    this.#resume?.();
   }
 
-  resume(): void {
-    this.#eager = true;
-    this.#full = false;
-    if (this.#flushing) return;
-    if (this.#chunks !== undefined) this.#flush();
-    else this.#pull();
-  }
-
-  cancel(reason: Error): void {
-    if (this.over) return;
-    this.over = true;
-    this.#sink = undefined;
-    this.#chunks = undefined;
-    if (this.#complete) return;
+  protected override stop(reason: Error): void {
     this.#leave();
     this.#abort?.(reason);
   }
@@ -101,8 +74,7 @@ export class Trip implements Passenger, Source {
     // Thrown, it costs the request, but not the connection.
     if (this.over) throw notWanted;
     this.#abort = abort;
-    const link = this.link as Link;
-    link.sent++;
+    (this.link as Link).sent++;
   }
 
   onResponseStarted(): void {
@@ -127,26 +99,12 @@ export class Trip implements Passenger, Source {
   }
 
   onData(chunk: Uint8Array): boolean {
-    if (this.#sink === undefined || this.#chunks !== undefined) {
-      if (this.over) return true;
-      (this.#chunks ??= []).push(chunk);
-      this.#ahead += chunk.length;
-      if (this.#ahead < mostAhead) return true;
-      this.#stopped = true;
-      return false;
-    }
-    this.#eager = false;
-    if (this.#sink.write(chunk) || this.#eager) return true;
-    this.#full = true;
-    this.#stopped = true;
-    return false;
+    return this.take(chunk);
   }
 
   onComplete(trailers: Buffer[] | string[] | null): void {
-    this.#complete = true;
     this.#leave();
-    this.#trailers = trailersOf(trailers);
-    if (this.#sink !== undefined && this.#chunks === undefined) this.#settle();
+    this.finish(trailersOf(trailers));
   }
 
   onError(error: Error): void {
@@ -155,9 +113,7 @@ export class Trip implements Passenger, Source {
     this.#leave();
     if (this.#answered) {
       this.#upstream.failed(server);
-      this.#failure = new Error('the answer of the upstream broke off', { cause: error });
-      this.#complete = true;
-      if (this.#sink !== undefined) this.#settle();
+      this.breakOff(new Error('the answer of the upstream broke off', { cause: error }));
       return;
     }
     if (this.#body?.broke === true) this.#fail(new Problem('client_closed_request', { cause: error }));
@@ -236,62 +192,21 @@ export class Trip implements Passenger, Source {
   /** The call was aborted: by the client, a timeout, a lost hedge. */
   #abandon(reason: unknown): void {
     if (this.over) return;
-    const sink = this.#sink;
-    const server = this.#server;
-    if (!this.#answered && server !== undefined && reason instanceof TimeoutError) this.#upstream.failed(server);
-    this.cancel(reason instanceof Error ? reason : new Error('the call was aborted', { cause: reason }));
-    if (!this.#answered) {
-      this.#body?.destroy();
-      this.#reject(reason);
-    } else sink?.fail(reason instanceof Error ? reason : notWanted);
+    const error = reason instanceof Error ? reason : new Error('the call was aborted', { cause: reason });
+    if (this.#answered) {
+      this.cut(error);
+      return;
+    }
+    if (this.#server !== undefined && reason instanceof TimeoutError) this.#upstream.failed(this.#server);
+    this.cancel(error);
+    this.#body?.destroy();
+    this.#reject(reason);
   }
 
   #leave(): void {
     if (!this.#inside) return;
     this.#inside = false;
     this.#upstream.leave(this.#server as Server);
-  }
-
-  #flush(): void {
-    if (this.#chunks !== undefined && this.#failure === undefined && !this.#empty(this.#chunks)) return;
-    if (this.#complete) this.#settle();
-    else if (!this.#full) this.#pull();
-  }
-
-  /** Gives the sink what has come. Tells whether that was all, and the sink still wants it. */
-  #empty(chunks: Uint8Array[]): boolean {
-    const sink = this.#sink as Sink;
-    this.#flushing = true;
-    let given = 0;
-    while (given < chunks.length && !this.#full && !this.over) {
-      this.#eager = false;
-      if (!sink.write(chunks[given++] as Uint8Array) && !this.#eager) this.#full = true;
-    }
-    this.#flushing = false;
-    if (this.over) return false;
-    if (given < chunks.length) {
-      chunks.splice(0, given);
-      return false;
-    }
-    this.#chunks = undefined;
-    this.#ahead = 0;
-    return true;
-  }
-
-  #pull(): void {
-    if (!this.#stopped) return;
-    this.#stopped = false;
-    this.#resume?.();
-  }
-
-  /** Everything was given to the sink, or no more will come. */
-  #settle(): void {
-    if (this.over) return;
-    this.over = true;
-    const sink = this.#sink as Sink;
-    this.#chunks = undefined;
-    if (this.#failure === undefined) sink.end(this.#trailers);
-    else sink.fail(this.#failure);
   }
 }
 

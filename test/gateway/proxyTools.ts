@@ -3,9 +3,9 @@ import { type RequestListener, type Server as HttpServer, createServer } from 'n
 import { type AddressInfo, type Server as TcpServer, type Socket, createServer as createTcp } from 'node:net';
 import type { TestContext } from 'node:test';
 import { Call } from '../../src/core/call.js';
-import { type Clock, systemClock } from '../../src/core/clock.js';
+import { systemClock } from '../../src/core/clock.js';
 import { type Body, collect } from '../../src/http/body.js';
-import { type Answer, Exchange, type ExchangeInit } from '../../src/http/exchange.js';
+import { Exchange, type ExchangeInit } from '../../src/http/exchange.js';
 import { createProxy } from '../../src/proxy/proxy.js';
 import { Upstream, type UpstreamInit } from '../../src/proxy/upstream.js';
 import type { UpstreamOptions } from '../../src/proxy/upstreamOptions.js';
@@ -42,7 +42,7 @@ export function poolOf(
 
 /** A pool that ends with the test, and a way to send to it. */
 export function proxyTo(t: TestContext, config: UpstreamOptions, init: Partial<UpstreamInit> = {}) {
-  const upstream = new Upstream({ clock: systemClock as Clock, random: Math.random, name: 'pool', config, ...init });
+  const upstream = new Upstream({ clock: systemClock, random: Math.random, name: 'pool', config, ...init });
   t.after(() => upstream.close());
   const forward = createProxy(upstream);
   return {
@@ -151,5 +151,3 @@ export async function rejection(promise: Promise<unknown>): Promise<unknown> {
   }
   throw new Error('it was not rejected');
 }
-
-export type { Answer };

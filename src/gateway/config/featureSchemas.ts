@@ -26,7 +26,7 @@ const rateLimit = z
     error_message: word().default('Rate limit exceeded').describe('The message of a refusal.'),
     count_cache_hits: z.boolean().default(true).describe('Whether an answer from the cache spends quota.'),
     limits: z
-      .array(z.strictObject({ ...numbers, key: key.optional() }))
+      .array(z.strictObject({ ...numbers, key: key.optional().describe('Whose quota it is, where it is another one.') }))
       .min(1)
       .optional()
       .describe('Several limits, spent all or none.'),
@@ -114,12 +114,12 @@ const circuitBreaker = z.strictObject({
   half_open_max: count(1).default(1).describe('Probes at once.'),
   window: z
     .strictObject({
-      seconds: duration().optional(),
-      calls: count(1).optional(),
-      min_calls: count(1).optional(),
-      failure_rate: z.number().min(0.001).max(1).default(0.5),
-      slow_rate: z.number().min(0.001).max(1).default(1),
-      slow_after: duration().optional(),
+      seconds: duration().optional().describe('Looks at the requests of this span. Either this or `calls`.'),
+      calls: count(1).optional().describe('Looks at so many requests.'),
+      min_calls: count(1).optional().describe('With fewer requests the circuit stays closed. 10 by default, or `calls` if that is fewer.'),
+      failure_rate: z.number().min(0.001).max(1).default(0.5).describe('The share of failures that opens.'),
+      slow_rate: z.number().min(0.001).max(1).default(1).describe('The share of slow requests that opens.'),
+      slow_after: duration().optional().describe('From when on a request is slow. None is by default.'),
     })
     .optional()
     .describe('Opens by the share of bad calls instead of a row of them.'),
@@ -130,7 +130,10 @@ const circuitBreaker = z.strictObject({
   shared: z.boolean().default(false).describe('Whether all gateways on one Redis open together.'),
 });
 
-const names = { set: fieldValues().default({}), remove: z.array(fieldName()).default([]) };
+const names = {
+  set: fieldValues().default({}).describe('Fields that get this value, in place of any other.'),
+  remove: z.array(fieldName()).default([]).describe('Fields that are taken out.'),
+};
 const changes = { ...names, add: fieldValues().default({}), rename: z.record(fieldName(), fieldName()).default({}) };
 const scalar = z.union([z.string(), z.number(), z.boolean()]);
 const converted = z.record(word(), z.enum(['string', 'number', 'integer', 'boolean', 'date']));
@@ -208,59 +211,76 @@ const auth = z.strictObject({
 const access = z.strictObject({
   roles: z.array(word()).optional(),
   scopes: z.array(word()).optional(),
-  ip_allow: z.array(addressBlock()).optional(),
-  ip_deny: z.array(addressBlock()).optional(),
-  methods: z.array(method()).optional(),
+  ip_allow: z.array(addressBlock()).optional().describe('Only clients from these blocks come in.'),
+  ip_deny: z.array(addressBlock()).optional().describe('Clients from these blocks do not, whatever `ip_allow` says.'),
+  methods: z.array(method()).optional().describe('Only these methods; `GET` lets `HEAD` in too.'),
   rbac: z.record(z.string(), z.unknown()).optional(),
 });
 
 /** Every feature by its YAML key, in the order of the pipeline, outermost first. */
 export const featureSchemas = {
-  cors: z.strictObject({
-    origins: z.array(word()).min(1).describe('Origins that may read answers; `*` for all.'),
-    methods: z.array(method()).default(['GET', 'HEAD', 'POST']).describe('Methods that may be used.'),
-    headers: z.array(word()).default([]).describe('Request fields that may be sent.'),
-    expose: z.array(fieldName()).default([]).describe('Answer fields that may be read.'),
-    credentials: z.boolean().default(false).describe('Whether cookies go along.'),
-    max_age: duration().default(600_000).describe('How long a browser may remember this.'),
-  }),
+  cors: z
+    .strictObject({
+      origins: z.array(word()).min(1).describe('Origins that may read answers; `*` for all.'),
+      methods: z.array(method()).default(['GET', 'HEAD', 'POST']).describe('Methods that may be used.'),
+      headers: z.array(word()).default([]).describe('Request fields that may be sent.'),
+      expose: z.array(fieldName()).default([]).describe('Answer fields that may be read.'),
+      credentials: z.boolean().default(false).describe('Whether cookies go along.'),
+      max_age: duration().default(600_000).describe('How long a browser may remember this.'),
+    })
+    .describe('Which pages of other origins may call and read.'),
   access: access.describe('Who may come in: addresses, methods, roles and scopes.'),
   auth: auth.describe('Who is asking.'),
   rate_limit: rateLimit.describe('How many requests a caller may make.'),
-  body_limit: z.strictObject({ max_bytes: count(0).describe('The longest body that is accepted.') }),
+  body_limit: z.strictObject({ max_bytes: count(0).describe('The longest body that is accepted.') }).describe('Refuses long bodies.'),
   cache: cache.describe('Keeps answers (RFC 9111).'),
   transform: transform.describe('Changes requests and answers.'),
-  fallback: answer.extend({ status: status().default(200) }).describe('What to answer when all else failed.'),
+  fallback: answer.extend({ status: status().default(200).describe('The status.') }).describe('What to answer when all else failed.'),
   timeout: timeout.describe('How long an answer may take.'),
   retry: retry.describe('Tries again.'),
   circuit_breaker: circuitBreaker.describe('Stops asking what fails.'),
-  bulkhead: z.strictObject({
-    max_concurrent: count(1).describe('Requests at once.'),
-    max_queue: count(0).default(0).describe('Requests that may wait for a place.'),
-    max_wait: duration().default(1000).describe('How long they wait.'),
-  }),
-  hedge: z.strictObject({
-    after: duration().describe('How long an attempt may be silent before another one starts beside it.'),
-    max_attempts: count(2).default(2).describe('Attempts in all.'),
-  }),
-  mirror: z.strictObject({
-    upstream: word().describe('The pool that gets a copy.'),
-    percent: z.number().min(0).max(100).default(100).describe('The share of requests that are copied.'),
-  }),
-  headers: z.strictObject({ request: z.strictObject(names).optional(), response: z.strictObject(names).optional() }),
-  monitoring: z.strictObject({
-    log_threshold: duration().default(100).describe('Requests (and WebSockets) that take at least this long are logged as slow.'),
-  }),
-  websocket: z.strictObject({
-    max_connections: count(1).optional().describe('Connections at once on this path.'),
-    idle_timeout: duration().optional().describe('How long nothing may be sent either way.'),
-    max_message_bytes: count(1).optional().describe('The longest message from a client.'),
-    max_messages_per_s: count(1).optional().describe('Messages a second from a client.'),
-    origins: z
-      .array(word())
-      .default([])
-      .describe('Origins that may connect; `*` for all. Only the own host by default where cookies are sent.'),
-  }),
+  bulkhead: z
+    .strictObject({
+      max_concurrent: count(1).describe('Requests at once.'),
+      max_queue: count(0).default(0).describe('Requests that may wait for a place.'),
+      max_wait: duration().default(1000).describe('How long they wait.'),
+    })
+    .describe('So many requests at once.'),
+  hedge: z
+    .strictObject({
+      after: duration().describe('How long an attempt may be silent before another one starts beside it.'),
+      max_attempts: count(2).default(2).describe('Attempts in all.'),
+    })
+    .describe('Starts another attempt beside a slow one.'),
+  mirror: z
+    .strictObject({
+      upstream: word().describe('The pool that gets a copy.'),
+      percent: z.number().min(0).max(100).default(100).describe('The share of requests that are copied.'),
+    })
+    .describe('Sends copies of requests to another pool.'),
+  headers: z
+    .strictObject({
+      request: z.strictObject(names).optional().describe('What the upstream sees.'),
+      response: z.strictObject(names).optional().describe('What the client sees.'),
+    })
+    .describe('Sets header fields and takes them out.'),
+  monitoring: z
+    .strictObject({
+      log_threshold: duration().default(100).describe('Requests (and WebSockets) that take at least this long are logged as slow.'),
+    })
+    .describe('Tells of slow requests.'),
+  websocket: z
+    .strictObject({
+      max_connections: count(1).optional().describe('Connections at once on this path.'),
+      idle_timeout: duration().optional().describe('How long nothing may be sent either way.'),
+      max_message_bytes: count(1).optional().describe('The longest message from a client.'),
+      max_messages_per_s: count(1).optional().describe('Messages a second from a client.'),
+      origins: z
+        .array(word())
+        .default([])
+        .describe('Origins that may connect; `*` for all. Only the own host by default where cookies are sent.'),
+    })
+    .describe('Who may open WebSockets, and what they are held to.'),
 } as const;
 
 /** The features of one path, resolved. */

@@ -51,7 +51,7 @@ const upstream = z.strictObject({
   servers: z.array(server).min(1, 'needs at least one server').describe('Its servers.'),
   balance: balance.default({ algorithm: 'round_robin', key: 'ip' }).describe('How requests are spread.'),
   sticky: z
-    .union([z.literal('cookie'), z.strictObject({ cookie: word() })])
+    .union([z.literal('cookie'), z.strictObject({ cookie: word().describe('The name of the cookie.') })])
     .optional()
     .describe('Keeps a client on its server, by a cookie.'),
   health: health.prefault({}).describe('Which servers are well.'),
@@ -97,7 +97,12 @@ const admin = z.strictObject({
   listener: word().optional().describe('Where the own paths are served instead, such as 127.0.0.1:9000.'),
   paths: z.boolean().default(true).describe('Whether /health, /metrics and the others are served at all.'),
   tokens: z
-    .array(z.strictObject({ token: word(), role: z.enum(['viewer', 'admin']).default('viewer') }))
+    .array(
+      z.strictObject({
+        token: word().describe('What stands behind `Authorization: Bearer`.'),
+        role: z.enum(['viewer', 'admin']).default('viewer').describe('`admin` may change something.'),
+      }),
+    )
     .default([])
     .describe('Who may do what.'),
   master_key: word().optional().describe('The `X-Master-Key` of /admin.'),
@@ -109,12 +114,12 @@ const log = z.strictObject({
 });
 
 const limits = z.strictObject({
-  max_uri_bytes: count(1).default(8192),
-  max_header_bytes: count(1024).default(16_384),
-  header_timeout: duration().default(15_000),
-  request_timeout: duration().default(300_000),
-  keep_alive: duration().default(65_000),
-  max_connections: count(1).optional(),
+  max_uri_bytes: count(1).default(8192).describe('The longest address, query included.'),
+  max_header_bytes: count(1024).default(16_384).describe('The longest head.'),
+  header_timeout: duration().default(15_000).describe('How long the head may take to arrive.'),
+  request_timeout: duration().default(300_000).describe('How long the whole request may take to arrive.'),
+  keep_alive: duration().default(65_000).describe('How long an idle connection is kept: longer than what stands in front keeps it.'),
+  max_connections: count(1).optional().describe('Connections at once; more are closed at once. No limit by default.'),
 });
 
 /** Everything below the namespace of a gateway's file. */
@@ -123,7 +128,12 @@ export const configSchema = z.strictObject({
   servers: z.array(server).min(1).optional().describe('The servers behind the gateway: the pool named `default`.'),
   upstreams: z.record(word(), upstream).default({}).describe('Named pools.'),
   store: z
-    .strictObject({ redis: z.strictObject({ url: word() }).optional() })
+    .strictObject({
+      redis: z
+        .strictObject({ url: word().describe('Such as redis://localhost:6379/0.') })
+        .optional()
+        .describe('Redis, for several processes.'),
+    })
     .default({})
     .describe('Where counters, cached answers and shared circuits live. The memory of this process by default.'),
   trusted_proxies: z.array(addressBlock()).default([]).describe('Proxies in front, whose X-Forwarded-* are believed.'),

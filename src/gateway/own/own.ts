@@ -55,6 +55,8 @@ export class Own {
 
   /** Answers what is for the gateway itself on its main port. */
   answer(exchange: Exchange): Awaitable<Answer> | undefined {
+    // A question about the server as a whole (RFC 9110 9.3.7): the server is the gateway.
+    if (exchange.path === '*') return { status: 204, headers: ['Allow', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'], body: undefined };
     return this.#admin.paths && this.#admin.listener === undefined ? this.#paths(exchange) : undefined;
   }
 
