@@ -33,11 +33,11 @@ describe('code in the documentation', () => {
 
   test('says in which language it is', () => {
     const odd = fences.filter(
-      ({ info: [language, which] }) => !language || (which !== undefined && which !== 'legacy' && which !== 'both'),
+      ({ info: [language, which] }) => !language || (language !== 'yaml' && which !== undefined && which !== 'legacy' && which !== 'both'),
     );
     none(
       odd.map(({ page, line }) => `${page}:${line - 1}`),
-      'begin these fences with ```ts, ```ts legacy, ```ts both, ```sh, ```json …',
+      'begin these fences with ```ts, ```ts legacy, ```ts both, ```yaml, ```sh, ```json …',
     );
   });
 });

@@ -73,7 +73,7 @@ export class Call<Args extends readonly unknown[] = readonly unknown[]> {
     if (life.aborted) return;
     life.aborted = true;
     life.reason = reason;
-    for (const watcher of life.watchers) watcher(reason);
+    life.watchers.tell(reason);
   }
 
   /** Whether anything above could abort this call. */
@@ -93,7 +93,7 @@ export class Call<Args extends readonly unknown[] = readonly unknown[]> {
       watcher(reason);
     };
     const forget = (): void => {
-      own.forgets.delete(forget);
+      own.forgets.remove(forget);
       this.unwatch(once);
     };
     own.forgets.add(forget);
@@ -103,7 +103,7 @@ export class Call<Args extends readonly unknown[] = readonly unknown[]> {
 
   /** The call is over: nothing that watched it is kept by the calls above. */
   release(): void {
-    if (this.life) for (const forget of this.life.forgets) forget();
+    this.life?.forgets.tell();
   }
 
   private watch(watcher: (reason: unknown) => void): void {
@@ -112,7 +112,7 @@ export class Call<Args extends readonly unknown[] = readonly unknown[]> {
   }
 
   private unwatch(watcher: (reason: unknown) => void): void {
-    this.life?.watchers.delete(watcher);
+    this.life?.watchers.remove(watcher);
     this.parent?.unwatch(watcher);
   }
 }
@@ -120,11 +120,33 @@ export class Call<Args extends readonly unknown[] = readonly unknown[]> {
 class Life {
   controller: AbortController | undefined = undefined;
   /** Who watches this call, or one below it. */
-  readonly watchers: Set<(reason: unknown) => void> = new Set();
+  readonly watchers: Crowd<[reason: unknown]> = new Crowd();
   /** How the watchers of this call itself are forgotten. */
-  readonly forgets: Set<Unsubscribe> = new Set();
+  readonly forgets: Crowd<[]> = new Crowd();
   aborted = false;
   reason: unknown = undefined;
+}
+
+/** Functions to call, in the order in which they came. Nearly always it is one, for which a `Set` would cost more than the rest. */
+class Crowd<Args extends readonly unknown[]> {
+  private one: ((...args: Args) => void) | undefined = undefined;
+  private others: Set<(...args: Args) => void> | undefined = undefined;
+
+  add(member: (...args: Args) => void): void {
+    if (this.one === undefined && this.others === undefined) this.one = member;
+    else (this.others ??= new Set()).add(member);
+  }
+
+  remove(member: (...args: Args) => void): void {
+    if (this.one === member) this.one = undefined;
+    else this.others?.delete(member);
+  }
+
+  /** Those that are removed meanwhile are not called any more. */
+  tell(...args: Args): void {
+    this.one?.(...args);
+    if (this.others !== undefined) for (const other of this.others) other(...args);
+  }
 }
 
 /** `Class.method`, with the class of `this`; a function's own name otherwise. */

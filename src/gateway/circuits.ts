@@ -18,6 +18,19 @@ export function circuitsOf(runtime: Runtime): Breakers {
 
 const closed = { state: 'closed', failureCount: 0, successCount: 0, totalCalls: 0, retryAfter: 0 } as const;
 
+/** What puts the circuits back as they are now: for a configuration that is tried and then not taken. */
+export function rememberCircuits({ registry }: Runtime): () => void {
+  const [rules, circuits] = ['circuitRules', 'circuit'].map((kind) => registry.all(kind) as Map<string, unknown>) as [Known, Known];
+  const [rulesNow, circuitsNow] = [new Map(rules), new Map(circuits)];
+  return () => {
+    rules.clear();
+    for (const [name, rule] of rulesNow) rules.set(name, rule);
+    for (const [name, circuit] of circuitsNow) circuits.set(name, circuit);
+  };
+}
+
+type Known = Map<string, unknown>;
+
 /** Forgets the circuits that no path and no pool has any more. */
 export function keepCircuits(runtime: Runtime, names: ReadonlySet<string>): void {
   const rules = runtime.registry.all('circuitRules') as Map<string, unknown>;

@@ -7,11 +7,10 @@ import { Names, States } from '../core/registry.js';
 import { GatewayLog, type GatewayLogger } from '../observe/log.js';
 import { Metrics } from '../observe/metrics.js';
 import { Tracing } from '../observe/tracing.js';
-import { circuitsOf, keepCircuits } from './circuits.js';
+import { circuitsOf, keepCircuits, rememberCircuits } from './circuits.js';
 import { type App, appTarget } from './app.js';
-import { GatewayConfig } from './config/gatewayConfig.js';
 import type { ResolvedConfig } from './config/schema.js';
-import { watchFile } from './config/watch.js';
+import { CurrentConfig } from './currentConfig.js';
 import { Gateway } from './gateway.js';
 import { Generation } from './generation.js';
 import type { Target } from './pipeline.js';
@@ -82,7 +81,6 @@ export async function createGateway(config: GivenConfig, options: CreateOptions 
       throw error;
     }
   };
-  const generation = generate(resolved, undefined);
   const own: Own = new Own(resolved, {
     runtime,
     log,
@@ -93,8 +91,24 @@ export async function createGateway(config: GivenConfig, options: CreateOptions 
     draining: () => gateway.draining,
     edge: () => gateway.generation.edge,
   });
-  let current = first;
-  let watching: { close(): void } | undefined;
+  const current = new CurrentConfig(first, options.configFile, clock);
+  const release = async (): Promise<void> => {
+    current.close();
+    heard();
+    metrics.close();
+    await Promise.all([own.close(), pools.close(0)]);
+    if (options.provider === undefined) await provider.close();
+    log.close();
+  };
+  const orRelease = async <T>(step: () => T | Promise<T>): Promise<T> => {
+    try {
+      return await step();
+    } catch (error) {
+      await release();
+      throw error;
+    }
+  };
+  const generation = await orRelease(() => generate(resolved, undefined));
   const gateway: Gateway = new Gateway({
     runtime,
     log,
@@ -103,36 +117,31 @@ export async function createGateway(config: GivenConfig, options: CreateOptions 
     tracing,
     first: generation,
     async build(next, before) {
-      const file = options.configFile;
-      const read = next === undefined ? (file === undefined ? current.reread() : GatewayConfig.fromFile(file)) : configOf(next);
+      const read = current.read(next);
       const wanted = withServers(read, servers, app !== undefined);
       const kept: readonly (keyof ResolvedConfig)[] = ['store', 'keyspace', 'log'];
       const changed = kept.find((key) => JSON.stringify(wanted[key]) !== JSON.stringify(before.config[key]));
       if (changed !== undefined) throw new OptionsError(`${changed}: a change of it needs a restart; everything else can be reloaded`);
-      const made = generate(wanted, before);
-      await own.configure(wanted);
+      const restore = rememberCircuits(runtime);
+      let made: Generation | undefined;
+      try {
+        made = generate(wanted, before);
+        await own.configure(wanted);
+      } catch (error) {
+        made?.targets.release();
+        restore();
+        throw error;
+      }
       keepCircuits(runtime, made.circuits);
-      current = read;
+      current.take(read);
       for (const { message } of read.warnings) log.warn(message);
       return made;
     },
-    async release() {
-      watching?.close();
-      heard();
-      metrics.close();
-      await Promise.all([own.close(), pools.close(0)]);
-      if (options.provider === undefined) await provider.close();
-      log.close();
-    },
+    release,
   });
   for (const { message } of first.warnings) log.warn(message);
-  const file = first.source ?? options.configFile;
-  if (first.watch && file !== undefined)
-    watching = watchFile(file, () => void gateway.reload().catch(() => undefined), {
-      clock,
-      ...(first.text !== undefined && { known: first.text }),
-    });
-  await own.open();
+  await orRelease(() => own.open());
+  current.follow(() => void gateway.reload().catch(() => undefined));
   return gateway;
 }
 

@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import { OptionsError } from '../core/errors.js';
 import { expectContinue } from '../http/expect.js';
 import type { ResolvedConfig } from './config/schema.js';
-import { refuseConnection } from './clientError.js';
+import { refuseConnect, refuseConnection } from './clientError.js';
 import { takeOver } from './websocket/appUpgrade.js';
 
 /** Where to listen. */
@@ -32,6 +32,8 @@ export interface Doorway {
 export class Doors {
   readonly #doorway: Doorway;
   readonly #servers = new Map<Server, () => void>();
+  /** Those that it opened itself. */
+  readonly #own = new Set<Server>();
 
   constructor(doorway: Doorway) {
     this.#doorway = doorway;
@@ -40,14 +42,11 @@ export class Doors {
   /** Opens a server of the gateway's own, with the limits of the configuration. */
   async listen({ port = 8000, host = '127.0.0.1' }: ListenOptions, limits: ResolvedConfig['limits']): Promise<Listening> {
     const server = createServer({
-      maxHeaderSize: limits.max_header_bytes,
-      headersTimeout: limits.header_timeout,
-      requestTimeout: limits.request_timeout,
-      keepAliveTimeout: limits.keep_alive,
       connectionsCheckingInterval: Math.max(50, Math.min(5000, limits.header_timeout / 3)),
       noDelay: true,
     });
-    if (limits.max_connections !== undefined) server.maxConnections = limits.max_connections;
+    limit(server, limits);
+    this.#own.add(server);
     this.attach(server);
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject).listen({ port, host }, () => {
@@ -62,6 +61,11 @@ export class Doors {
     });
     const bound = (server.address() as AddressInfo).port;
     return { url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}`, port: bound };
+  }
+
+  /** Takes over the limits of another configuration. */
+  configure(limits: ResolvedConfig['limits']): void {
+    for (const server of this.#own) limit(server, limits);
   }
 
   /** Stands in front of a server: its requests, its upgrade listeners (also those added later), and its end. */
@@ -82,10 +86,11 @@ export class Doors {
     };
     server.on('checkContinue', onContinue);
     server.on('clientError', refuseConnection);
+    if (server.listenerCount('connect') === 0) server.on('connect', refuseConnect);
     server.once('close', closed);
     this.#servers.set(server, () => {
       behind.release();
-      server.off('checkContinue', onContinue).off('clientError', refuseConnection).off('close', closed);
+      server.off('checkContinue', onContinue).off('clientError', refuseConnection).off('connect', refuseConnect).off('close', closed);
       if (own) return;
       server.off('request', listener);
       for (const other of others) server.on('request', other);
@@ -114,5 +119,17 @@ export class Doors {
   #release(server: Server): void {
     this.#servers.get(server)?.();
     this.#servers.delete(server);
+    this.#own.delete(server);
   }
+}
+
+/** Node reads all of these anew for each connection, or each time that it looks at them. */
+function limit(server: Server, limits: ResolvedConfig['limits']): void {
+  Object.assign(server, {
+    maxHeaderSize: limits.max_header_bytes,
+    headersTimeout: limits.header_timeout,
+    requestTimeout: limits.request_timeout,
+    keepAliveTimeout: limits.keep_alive,
+    maxConnections: limits.max_connections,
+  });
 }

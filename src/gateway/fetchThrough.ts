@@ -1,11 +1,12 @@
 import { Readable } from 'node:stream';
 import type { ReadableStream as NodeReadableStream } from 'node:stream/web';
-import { isSource, toReadable } from '../http/body.js';
+import { discard, isSource } from '../http/body.js';
 import { Exchange } from '../http/exchange.js';
 import { rawHeadersOf, responseOf } from '../http/fetchApp.js';
 import { headerOf } from '../http/headers.js';
 import { answerOf, Problem, problemOf } from '../http/problem.js';
 import { parseTarget } from '../http/target.js';
+import { webOf } from '../http/webBody.js';
 import { discardFailures } from './features/failures.js';
 import type { Host } from './host.js';
 
@@ -47,14 +48,12 @@ export async function fetchThrough(gateway: Host, request: Request, { client = '
     discardFailures(exchange, answer);
     const { body, status } = answer;
     const bodiless = exchange.method === 'HEAD' || status === 204 || status === 304;
-    const streams = isSource(body) && !bodiless;
-    if (isSource(body) && bodiless) body.cancel(new Error('this answer has no body'));
-    const readable = streams ? toReadable(body) : undefined;
     const done = (): void => gateway.finished(exchange, status, Number(headerOf(answer.headers, 'content-length') ?? 0), pipeline);
-    if (readable) readable.once('close', done);
-    else done();
-    const out = readable ? (Readable.toWeb(readable) as ReadableStream) : bodiless || body === undefined ? null : (body as Uint8Array);
-    return responseOf(exchange, answer, out);
+    if (isSource(body) && !bodiless) return responseOf(exchange, answer, webOf(body, { idle: exchange.idle, clock: runtime.clock, done }));
+    discard(body, unwanted);
+    const response = responseOf(exchange, answer, bodiless || body === undefined ? null : (body as Uint8Array));
+    done();
+    return response;
   } catch (error) {
     const problem = problemOf(error);
     discardFailures(exchange);
@@ -66,3 +65,5 @@ export async function fetchThrough(gateway: Host, request: Request, { client = '
     request.signal.removeEventListener('abort', abort);
   }
 }
+
+const unwanted = new Error('this answer has no body');

@@ -1,8 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Server } from 'node:http';
 import { after } from '../core/clock.js';
+import { OptionsError } from '../core/errors.js';
 import type { Runtime } from '../core/policy.js';
 import type { Answer, Exchange } from '../http/exchange.js';
+import { closeWithConnection, endAfter, isTooLate } from '../http/connection.js';
 import { exchangeOfRequest } from '../http/nodeRequest.js';
 import { answerOf, Problem, problemOf } from '../http/problem.js';
 import { misunderstood } from './misunderstood.js';
@@ -107,6 +109,7 @@ export class Gateway implements Host {
    * `ConfigError`, and nothing has changed. What both have in common goes on: counters, circuits, pools, WebSockets.
    */
   async reload(config?: GivenConfig): Promise<void> {
+    if (this.#closing !== undefined) throw new OptionsError('reload: the gateway is closed, or about to be');
     const built = this.#building.then(() => this.#parts.build(config, this.#generation));
     this.#building = built.catch(() => undefined);
     try {
@@ -114,6 +117,7 @@ export class Gateway implements Host {
       const before = this.#generation;
       this.#generation = next;
       before.targets.release();
+      this.#doors.configure(next.config.limits);
       this.metrics.reloaded(true);
       this.log.info('Configuration reloaded');
     } catch (error) {
@@ -155,6 +159,8 @@ export class Gateway implements Host {
   }
 
   #handle(request: IncomingMessage, response: ServerResponse): void {
+    if (isTooLate(request)) return;
+    if (response.socket === null) closeWithConnection(request, response);
     const generation = this.#generation;
     const exchange = exchangeOfRequest(request, response, generation.edge);
     if (exchange instanceof Problem) return this.#refuse(exchange, request, response);
@@ -184,6 +190,7 @@ export class Gateway implements Host {
 
   /** What is no request that can be understood is counted and logged all the same. */
   #refuse(problem: Problem, request: IncomingMessage, response: ServerResponse): void {
+    endAfter(request);
     const exchange = misunderstood(request, this.runtime.clock);
     this.began(exchange);
     this.#answerOwn(exchange, answerOf(problem, exchange.correlationId), response);

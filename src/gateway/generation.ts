@@ -34,7 +34,8 @@ export class Generation {
   readonly #other: Pipeline;
   readonly #pipelines = new Map<string, Pipeline>();
 
-  constructor({ config, runtime, targets, warn, before }: GenerationInit) {
+  constructor(init: GenerationInit) {
+    const { config, runtime, targets } = init;
     this.config = config;
     this.targets = targets;
     this.edge = {
@@ -45,15 +46,6 @@ export class Generation {
       clock: runtime.clock,
       // The names of circuits are patterns.
       ...(config.admin.paths && { ownPrefix: '/circuit-breakers/' }),
-    };
-    const compiled = (label: string, pattern: string, features: Features, upstream: string | undefined): Pipeline => {
-      const target = targets.of(upstream);
-      const key = JSON.stringify([label, pattern, features, target.key]);
-      const known = before === undefined ? undefined : before.#pipelines.get(key);
-      const pipeline =
-        known ?? new Pipeline(label, pattern, features, target, { runtime, warn, forwardTo: (name) => targets.of(name).forward });
-      this.#pipelines.set(key, pipeline);
-      return pipeline;
     };
     const labels = new Set<string>();
     this.#router = new Router(
@@ -67,11 +59,24 @@ export class Generation {
           enabled,
           ...(methods && { methods }),
           ...(host && { host }),
-          pipeline: compiled(label, pattern, features, upstream),
+          pipeline: this.#compiled(init, label, pattern, features, upstream),
         };
       }),
     );
-    this.#other = compiled('*', '*', config.default_features ?? {}, undefined);
+    this.#other = this.#compiled(init, '*', '*', config.default_features ?? {}, undefined);
+  }
+
+  /** Apart from the constructor: what a pipeline keeps must not keep the generation before, and with it all before that. */
+  #compiled(init: GenerationInit, label: string, pattern: string, features: Features, upstream: string | undefined): Pipeline {
+    const { runtime, targets, warn } = init;
+    const target = targets.of(upstream);
+    const copies = features.mirror === undefined ? '' : targets.of(features.mirror.upstream).key;
+    const key = JSON.stringify([label, pattern, features, target.key, copies]);
+    const pipeline =
+      (init.before === undefined ? undefined : init.before.#pipelines.get(key)) ??
+      new Pipeline(label, pattern, features, target, { runtime, warn, forwardTo: (name) => targets.of(name).forward });
+    this.#pipelines.set(key, pipeline);
+    return pipeline;
   }
 
   /** The pipeline for an exchange, whose `pattern` it sets: of the first path that matches, or of the default features. */

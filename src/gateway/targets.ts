@@ -28,10 +28,15 @@ export class Targets {
     this.#upstreams = upstreams;
     const pools: Record<string, UpstreamConfig> = { ...config.upstreams };
     if (config.servers !== undefined) pools[main] = { ...upstreamSchema.parse({ servers: ['http://localhost'] }), servers: config.servers };
-    for (const [name, pool] of Object.entries(pools)) {
-      const upstream = upstreams.open(name, pool, compileKey(pool.balance.key));
-      this.#opened.push(upstream);
-      this.#pools.set(name, traced(poolTarget(upstream, pool, runtime)));
+    try {
+      for (const [name, pool] of Object.entries(pools)) {
+        const upstream = upstreams.open(name, pool, compileKey(pool.balance.key));
+        this.#opened.push(upstream);
+        this.#pools.set(name, traced(poolTarget(upstream, pool, runtime)));
+      }
+    } catch (error) {
+      this.release();
+      throw error;
     }
   }
 

@@ -13,3 +13,8 @@ export function welcomeBody({ body, origin }: Exchange): void {
   if (body === undefined || origin.request === undefined || !expecting.delete(origin.request)) return;
   origin.response?.writeContinue();
 }
+
+/** Whether a client still waits, and may send another request in place of the body: only the end of the connection tells them apart. */
+export function isExpecting(request: IncomingMessage): boolean {
+  return expecting.has(request);
+}

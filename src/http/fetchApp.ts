@@ -2,9 +2,10 @@ import { Readable } from 'node:stream';
 import type { ReadableStream as NodeReadableStream } from 'node:stream/web';
 import type { Call } from '../core/call.js';
 import { fieldsForApp } from './appFields.js';
-import { fromReadable } from './body.js';
+import { discard, fromReadable } from './body.js';
 import type { Answer, Exchange } from './exchange.js';
 import { headerOf, type RawHeaders, removeHeader } from './headers.js';
+import { webOfRequest } from './webBody.js';
 
 /** An app that answers a `Request`: Hono, or any fetch handler. */
 export interface FetchApp {
@@ -13,8 +14,20 @@ export interface FetchApp {
 
 /** Calls a fetch-style app. The exchange becomes a `Request` only here, and its `Response` an answer. */
 export function forwardToFetch(app: FetchApp): (exchange: Exchange, call: Call) => Promise<Answer> {
-  return async (exchange, call) => answerOfResponse(await app.fetch(requestOf(exchange, call), exchange.origin));
+  const ask = async (exchange: Exchange, call: Call): Promise<Answer> => {
+    const answer = answerOfResponse(await app.fetch(requestOf(exchange, call), exchange.origin));
+    if (call.aborted) discard(answer.body, late);
+    return answer;
+  };
+  return (exchange, call) =>
+    new Promise((resolve, reject) => {
+      // An app need not look at its signal: nobody waits for it any longer than they want to.
+      call.onAbort(reject);
+      ask(exchange, call).then(resolve, reject);
+    });
 }
+
+const late = new Error('nobody waits for this answer any more');
 
 function requestOf(exchange: Exchange, call: Call): Request {
   const headers = new Headers();
@@ -27,7 +40,7 @@ function requestOf(exchange: Exchange, call: Call): Request {
     headers,
     signal: call.signal,
     duplex: 'half',
-    ...(body === undefined ? {} : { body: body instanceof Uint8Array ? new Uint8Array(body) : (Readable.toWeb(body) as ReadableStream) }),
+    ...(body === undefined ? {} : { body: body instanceof Uint8Array ? new Uint8Array(body) : webOfRequest(body) }),
   };
   return new Request(`${exchange.scheme}://${exchange.host}${exchange.target}`, init);
 }

@@ -27,7 +27,8 @@ export function joinedOf(headers: RawHeaders, name: string): string | undefined 
 
 /** Takes a field out. */
 export function removeHeader(headers: RawHeaders, name: string): void {
-  for (let i = headers.length - 2; i >= 0; i -= 2) if (isNamed(headers[i] as string, name.toLowerCase())) headers.splice(i, 2);
+  const lower = name.toLowerCase();
+  for (let i = headers.length - 2; i >= 0; i -= 2) if (isNamed(headers[i] as string, lower)) headers.splice(i, 2);
 }
 
 /** One value in place of all that the field had. */

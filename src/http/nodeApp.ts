@@ -1,4 +1,4 @@
-import { IncomingMessage, ServerResponse } from 'node:http';
+import { IncomingMessage, type ServerResponse } from 'node:http';
 import type { Call } from '../core/call.js';
 import { isTold } from './appFields.js';
 import { AppResponse } from './appResponse.js';
@@ -39,7 +39,7 @@ export function handToNode(app: NodeApp): (exchange: Exchange) => Promise<Answer
     new Promise((resolve, reject) => {
       const { request, response } = exchange.origin;
       if (request === undefined || response === undefined) return reject(new Problem('internal_server_error'));
-      replies.set(response, { reply: exchange.reply, writeHead: response.writeHead });
+      replies.set(response, { reply: exchange.reply, writeHead: Reflect.get(response, 'writeHead') as Handed['writeHead'] });
       response.writeHead = writeHeadWithReply;
       const result = listen(app, asTheAppSees(exchange, request), response, reject);
       // What answers by a promise may still fail by it.
@@ -48,12 +48,17 @@ export function handToNode(app: NodeApp): (exchange: Exchange) => Promise<Answer
     });
 }
 
+interface Handed {
+  readonly reply: RawHeaders;
+  readonly writeHead: (this: ServerResponse, ...args: unknown[]) => unknown;
+}
+
 /** The fields of `reply` and the `writeHead` that was there before, by response: one function for all of them costs less than one for each. */
-const replies = new WeakMap<ServerResponse, { readonly reply: RawHeaders; readonly writeHead: ServerResponse['writeHead'] }>();
+const replies = new WeakMap<ServerResponse, Handed>();
 
 /** The gateway's fields stand on every answer, whatever the app says of them. */
 const writeHeadWithReply = function (this: ServerResponse, status: number, ...rest: unknown[]): ServerResponse {
-  const { reply, writeHead } = replies.get(this) ?? { reply: [], writeHead: ServerResponse.prototype.writeHead };
+  const { reply, writeHead } = replies.get(this) as Handed;
   for (let i = 0; i < reply.length; i += 2) this.setHeader(reply[i] as string, reply[i + 1] as string);
   const given = rest.at(-1);
   if (typeof given === 'object' && given !== null) rest[rest.length - 1] = withoutReplaced(given, reply);

@@ -1,8 +1,10 @@
 import type { ServerResponse } from 'node:http';
 import type { Clock } from '../core/clock.js';
 import { Deadline, type Deadlines, deadlinesOf } from '../core/deadlines.js';
+import { endAfter } from './connection.js';
 import { isSource, type Sink, type Source } from './body.js';
 import type { Answer, Exchange } from './exchange.js';
+import { isExpecting } from './expect.js';
 import { headerOf, isReplaced, type RawHeaders, setHeader } from './headers.js';
 
 /** Up to this size a body goes out together with its head, as one text: one write instead of two. */
@@ -18,12 +20,12 @@ export type ResponseOut = Pick<
 export function writeAnswer(exchange: Exchange, answer: Answer, out: ResponseOut, clock: Clock): void {
   const { body, status } = answer;
   const headers = merged(answer.headers, exchange.reply);
+  closeIfUnread(exchange, headers);
   if (isSource(body)) {
     if (exchange.method !== 'HEAD' && status !== 204 && status !== 304)
       return new Writer(exchange, out, body, status, headers, clock).run();
     body.cancel(unwanted);
   }
-  closeIfUnread(exchange, headers);
   out.writeHead(status, headers);
   if (body instanceof Uint8Array && body.length > 0 && exchange.method !== 'HEAD') send(out, body);
   else out.end();
@@ -58,7 +60,10 @@ const mostDropped = 65_536;
 function closeIfUnread({ origin, body }: Exchange, headers: RawHeaders): void {
   const { request } = origin;
   if (body === undefined || request === undefined || request.complete) return;
-  if (Number(request.headers['content-length'] ?? Infinity) > mostDropped) setHeader(headers, 'Connection', 'close');
+  if (isExpecting(request) || Number(request.headers['content-length'] ?? Infinity) > mostDropped)
+    setHeader(headers, 'Connection', 'close');
+  else if (headerOf(headers, 'connection') !== 'close') return;
+  endAfter({ socket: origin.response?.socket ?? request.socket });
 }
 
 /** One answer on its way to the client. */
@@ -89,10 +94,13 @@ class Writer implements Sink {
   run(): void {
     this.#source.start(this);
     if (this.#ended) return;
-    this.#begin();
-    if (this.#first === undefined) this.#out.flushHeaders();
-    else this.#push(this.#first);
-    this.#first = undefined;
+    // What came at once may have been more than one chunk: the head is out then.
+    if (!this.#started) {
+      this.#begin();
+      if (this.#first === undefined) this.#out.flushHeaders();
+      else this.#push(this.#first);
+      this.#first = undefined;
+    }
     this.#out.on('close', () => this.#gone());
     if (this.#exchange.idle > 0) {
       this.#idle = deadlinesOf(this.#clock, this.#exchange.idle);

@@ -1,4 +1,4 @@
-import { write, writeSync } from 'node:fs';
+import { fstatSync, write, writeSync } from 'node:fs';
 
 /** Writers that may still hold lines when the process exits. */
 const open = new Set<LineWriter>();
@@ -31,8 +31,9 @@ export class LineWriter {
 
   constructor(fd: number) {
     this.#fd = fd;
-    // Workers share a pipe: only what fits into PIPE_BUF can never be torn apart by the others.
-    this.#chunk = process.send === undefined ? 16_384 : 4096;
+    // Workers share a pipe: only what fits into PIPE_BUF can never be torn apart by the others. Elsewhere a few large chunks are cheaper:
+    // each of them wakes a thread.
+    this.#chunk = process.send !== undefined && isPipe(fd) ? 4096 : 65_536;
     this.#timer = setInterval(() => this.#send(), patience).unref();
     if (open.size === 0) process.on('exit', flushAll);
     open.add(this);
@@ -106,6 +107,16 @@ export class LineWriter {
   #done(): void {
     this.#isWriting = false;
     if (this.#length >= this.#chunk) this.#send();
+  }
+}
+
+/** Also a socket: what it tears apart is torn apart in the same way. */
+function isPipe(fd: number): boolean {
+  try {
+    const stats = fstatSync(fd);
+    return stats.isFIFO() || stats.isSocket();
+  } catch {
+    return true;
   }
 }
 

@@ -70,7 +70,7 @@ export function requestHeaders(exchange: Exchange, { serverHost, keepsHost, upgr
   tellOrigin(out, exchange);
   out.push('via', via + ownVia);
   if (upgrade !== undefined) out.push('connection', 'Upgrade', 'upgrade', upgrade);
-  if (exchange.assert.length > 0) assertAll(out, exchange.assert);
+  if (exchange.assert.length > 0) assertAll(out, exchange);
   return out;
 }
 
@@ -102,12 +102,14 @@ function portOf(host: string, scheme: 'http' | 'https'): string {
 /** What may not stand in a field's value: RFC 9110 5.5. */
 const outsideField = /[^\t\x20-\x7e\x80-\xff]/;
 
-function assertAll(out: RawHeaders, assert: RawHeaders): void {
+function assertAll(out: RawHeaders, { assert, correlationId, traceparent }: Exchange): void {
   for (let i = 0; i < assert.length; i += 2) {
     const name = assert[i] as string;
     const kind = kindOf(name);
     if (kind === 'hop' || kind === 'connection' || kind === 'transfer-encoding' || kind === 'content-length') continue;
-    const value = sendable(assert[i + 1] as string);
+    const given = assert[i + 1] as string;
+    // These two were checked when they were taken, and every request has them.
+    const value = given === correlationId || given === traceparent ? given : sendable(given);
     if (value === undefined) continue;
     if (value !== '') setHeader(out, name, value);
     else if (kind !== 'host') removeHeader(out, name);

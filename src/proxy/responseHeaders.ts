@@ -1,5 +1,6 @@
 import type { Exchange } from '../http/exchange.js';
 import { type RawHeaders, tokensOf } from '../http/headers.js';
+import { latin1Of } from '../http/latin1.js';
 import { kindOf, removeListed } from './fieldKinds.js';
 
 /**
@@ -47,7 +48,7 @@ export function responseHeaders(raw: readonly (Buffer | string)[], status: numbe
 
 /** Bytes as Node's own parser reads them. */
 function text(part: Buffer | string | undefined): string {
-  return typeof part === 'string' ? part : (part as Buffer).toString('latin1');
+  return typeof part === 'string' ? part : latin1Of(part as Buffer);
 }
 
 /** Node throws at a Trailer field on an answer that is not chunked. */

@@ -96,6 +96,32 @@ test('how long an answer is fresh, by what the upstream says', () => {
   for (const [headers, seconds, given] of table) assert.equal(fresh(headers, given), seconds, JSON.stringify([headers, given]));
 });
 
+test('where nobody says it, how long an answer is fresh is guessed by its last change, and only where nothing else was wanted', () => {
+  const changed = ['Last-Modified', formatDate(now - 1_000_000)];
+  const guess = { expire: 0 };
+  const table: readonly (readonly [headers: readonly string[], seconds: number | 'no', given?: Given])[] = [
+    [changed, 100, { rules: guess }],
+    [changed, 100, { status: 404, rules: guess }],
+    [[...changed, 'Age', '30'], 70, { rules: guess }],
+    [['Last-Modified', formatDate(now - 10 ** 12)], 86_400, { rules: guess }],
+    [['Last-Modified', formatDate(now + 60_000)], 0, { rules: guess }],
+    [[], 'no', { rules: guess }],
+    [[], 'no', { status: 404, rules: guess }],
+    [changed, 'no', { status: 403, rules: guess }],
+    [[...cc('public'), ...changed], 100, { status: 403, rules: guess }],
+    [cc('public'), 'no', { status: 403, rules: guess }],
+    [changed, 'no', { status: 501, rules: guess }],
+    [changed, 100, { status: 501, rules: { ...guess, storeErrors: true } }],
+    [changed, 'no', { status: 502, rules: { ...guess, storeErrors: true } }],
+    [changed, 'no', { rules: guess, asker: { cookie: true } }],
+    [changed, 'no', { rules: guess, asker: { authorized: true } }],
+    [changed, 0, { rules: { ...guess, ignoreUpstream: true } }],
+    [changed, 300, { rules: { expire: 300_000 } }],
+    [changed, Infinity],
+  ];
+  for (const [headers, seconds, given] of table) assert.equal(fresh(headers, given), seconds, JSON.stringify([headers, given]));
+});
+
 test('CDN-Cache-Control takes the place of Cache-Control and Expires, and is ignored as a whole when it is malformed', () => {
   const cdn = (value: string, ...rest: string[]): string[] => ['CDN-Cache-Control', value, ...rest];
   const table: readonly (readonly [headers: readonly string[], seconds: number | 'no'])[] = [
@@ -152,14 +178,25 @@ test('stale answers may be used for as long as the upstream or the configuration
     assert.deepEqual(windows(`max-age=1, stale-while-revalidate=30, stale-if-error=30, ${strict}`, both), [0, 0], strict);
 });
 
+test('an error that is kept is never used once it is stale', () => {
+  const found = lease([...cc('max-age=1, stale-while-revalidate=30, stale-if-error=30'), 'ETag', '"a"'], {
+    status: 503,
+    rules: { storeErrors: true, staleWhileRevalidate: 5000, staleIfError: 9000 },
+  });
+  assert.ok(found);
+  assert.deepEqual([found.strict, found.staleUntil, found.errorUntil], [true, found.freshUntil, found.freshUntil]);
+});
+
 test('a date is one of three forms and nothing that merely looks like one', () => {
   const at = Date.UTC(1994, 10, 6, 8, 49, 37);
   assert.equal(parseDate('Sun, 06 Nov 1994 08:49:37 GMT', now), at);
   assert.equal(parseDate('Sunday, 06-Nov-94 08:49:37 GMT', now), at);
   assert.equal(parseDate('Sun Nov  6 08:49:37 1994', now), at);
+  assert.equal(parseDate('SUN, 06 nov 1994 08:49:37 gmt', now), at);
   for (const text of [
     'Sun, 06 Nov 1994 08:49:37 UTC',
-    'Sun, 06 NOV 1994 08:49:37 GMT',
+    'Sun 06 Nov 1994 08:49:37 GMT',
+    'Sun, 06 Nov 94 08:49:37 GMT',
     'Sun, 6 Nov 1994 08:49:37 GMT',
     'Sun, 31 Feb 1994 08:49:37 GMT',
     'Sun, 06 Nov 1994 25:49:37 GMT',

@@ -22,7 +22,7 @@ describe('framing that two readers could read differently is refused, and the co
     ['chunked that is not the last coding', `${head('POST / HTTP/1.1', host, 'Transfer-Encoding: chunked, identity')}0\r\n\r\n`, 400],
     ['two Transfer-Encoding', `${head('POST / HTTP/1.1', host, chunked, 'Transfer-Encoding: identity')}0\r\n\r\n`, 400],
     ['gzip before chunked', `${head('POST / HTTP/1.1', host, 'Transfer-Encoding: gzip, chunked')}0\r\n\r\n`, 501],
-    ['chunked twice in one field', `${head('POST / HTTP/1.1', host, 'Transfer-Encoding: chunked, chunked')}0\r\n\r\n`, 501],
+    ['chunked twice in one field', `${head('POST / HTTP/1.1', host, 'Transfer-Encoding: chunked, chunked')}0\r\n\r\n`, 400],
     ['Transfer-Encoding on HTTP/1.0', `${head('POST / HTTP/1.0', host, chunked)}0\r\n\r\n`, 400],
     ['a vertical tab in Transfer-Encoding', `${head('POST / HTTP/1.1', host, 'Transfer-Encoding: \x0bchunked')}0\r\n\r\n`, 400],
     ['a space before the colon', `${head('POST / HTTP/1.1', host, 'Transfer-Encoding : chunked')}0\r\n\r\n`, 400],
@@ -63,11 +63,8 @@ describe('a body keeps its frame whatever the method (CVE-2026-29057)', { timeou
       const text = `${head(`${method} /a HTTP/1.1`, host, chunked)}${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`;
       const received = await rawRequest(port, text + head('GET /b HTTP/1.1', host, 'Connection: close'));
       assert.deepEqual(statusesOf(received), [200, 200]);
-      assert.deepEqual(
-        seen.map((one) => one.url),
-        ['/a', '/b'],
-      );
-      const [first] = seen;
+      assert.deepEqual(seen.map((one) => one.url).toSorted(), ['/a', '/b']);
+      const first = seen.find(({ url }) => url === '/a');
       assert.ok(first);
       assert.equal(first.body, body);
       assert.deepEqual(valuesOf(first, 'transfer-encoding'), ['chunked']);
@@ -79,7 +76,7 @@ describe('a body keeps its frame whatever the method (CVE-2026-29057)', { timeou
       const text = head(`${method} /a HTTP/1.1`, host, `Content-Length: ${smuggled.length}`) + smuggled;
       const received = await rawRequest(port, text + head('GET /b HTTP/1.1', host, 'Connection: close'));
       assert.deepEqual(statusesOf(received), [200, 200]);
-      const [first] = seen;
+      const first = seen.find(({ url }) => url === '/a');
       assert.ok(first);
       assert.equal(first.body, smuggled);
       assert.deepEqual(valuesOf(first, 'transfer-encoding'), []);
@@ -92,10 +89,7 @@ describe('a body keeps its frame whatever the method (CVE-2026-29057)', { timeou
     const text = `${head('DELETE /a HTTP/1.1', host, chunked)}0\r\n\r\n`;
     const received = await rawRequest(port, text + head('GET /b HTTP/1.1', host, 'Connection: close'));
     assert.deepEqual(statusesOf(received), [200, 200]);
-    assert.deepEqual(
-      seen.map(({ url, body }) => url + body),
-      ['/a', '/b'],
-    );
+    assert.deepEqual(seen.map(({ url, body }) => url + body).toSorted(), ['/a', '/b']);
   });
 
   test('chunk extensions and trailers of a client go no further', async (t) => {
@@ -113,12 +107,34 @@ describe('a body keeps its frame whatever the method (CVE-2026-29057)', { timeou
 describe('what concerns one connection stays on it', { timeout: 30_000 }, () => {
   test('on the way to the upstream', async (t) => {
     const { port, seen } = await watched(t);
-    const hops = ['Connection: close, X-Listed', 'X-Listed: 1', 'Keep-Alive: timeout=5', 'Proxy-Connection: keep-alive', 'TE: trailers, gzip'];
-    const more = ['Trailer: X-T', 'Proxy-Authorization: Basic eA==', 'Proxy-Authenticate: Basic', 'HTTP2-Settings: AAA', 'Upgrade: h2c', 'X-Kept: 1'];
+    const hops = [
+      'Connection: close, X-Listed',
+      'X-Listed: 1',
+      'Keep-Alive: timeout=5',
+      'Proxy-Connection: keep-alive',
+      'TE: trailers, gzip',
+    ];
+    const more = [
+      'Trailer: X-T',
+      'Proxy-Authorization: Basic eA==',
+      'Proxy-Authenticate: Basic',
+      'HTTP2-Settings: AAA',
+      'Upgrade: h2c',
+      'X-Kept: 1',
+    ];
     await rawRequest(port, head('GET / HTTP/1.1', host, ...hops, ...more));
     const [first] = seen;
     assert.ok(first);
-    const gone = ['keep-alive', 'proxy-connection', 'trailer', 'upgrade', 'proxy-authorization', 'proxy-authenticate', 'http2-settings', 'x-listed'];
+    const gone = [
+      'keep-alive',
+      'proxy-connection',
+      'trailer',
+      'upgrade',
+      'proxy-authorization',
+      'proxy-authenticate',
+      'http2-settings',
+      'x-listed',
+    ];
     for (const name of gone) assert.deepEqual(valuesOf(first, name), [], name);
     assert.deepEqual(valuesOf(first, 'connection'), ['keep-alive']);
     assert.deepEqual(valuesOf(first, 'te'), ['trailers']);
@@ -145,7 +161,8 @@ describe('what concerns one connection stays on it', { timeout: 30_000 }, () => 
     const received = (await rawRequest(port, head('GET / HTTP/1.1', host, 'Connection: close'))).toLowerCase();
     for (const name of ['x-listed', 'proxy-connection', 'proxy-authenticate', 'upgrade', 'alt-svc', 'timeout=99'])
       assert.ok(!received.includes(name), name);
-    for (const line of ['set-cookie: a=1\r\n', 'set-cookie: b=2\r\n', 'x-kept: 1\r\n', 'x-correlation-id: ']) assert.ok(received.includes(line), line);
+    for (const line of ['set-cookie: a=1\r\n', 'set-cookie: b=2\r\n', 'x-kept: 1\r\n', 'x-correlation-id: '])
+      assert.ok(received.includes(line), line);
   });
 
   const vouched: readonly (readonly [name: string, value: string, expected: string])[] = [
@@ -174,11 +191,22 @@ describe('what concerns one connection stays on it', { timeout: 30_000 }, () => 
   test('a request that asks for h2c is an ordinary one, body and all, and the next one is read after it', async (t) => {
     const { port, seen } = await watched(t);
     const asks = ['Connection: Upgrade, HTTP2-Settings', 'Upgrade: h2c', 'HTTP2-Settings: AAA'];
-    const text = `${head('POST /a HTTP/1.1', host, ...asks, chunked)}1\r\nx\r\n0\r\n\r\n`;
-    const received = await rawRequest(port, text.repeat(20) + head('GET /b HTTP/1.1', host, 'Connection: close'));
-    assert.deepEqual(statusesOf(received), Array.from({ length: 21 }, () => 200));
-    assert.equal(seen.length, 21);
-    assert.ok(seen.slice(0, 20).every(({ url, body }) => url === '/a' && body === 'x'));
+    const warnings: Error[] = [];
+    const warned = (warning: Error): void => void warnings.push(warning);
+    process.on('warning', warned);
+    t.after(() => process.off('warning', warned));
+    const client = wire(t, port);
+    for (let i = 0; i < 20; i++) {
+      client.write(`${head(`POST /${i}. HTTP/1.1`, host, ...asks, chunked)}1\r\nx\r\n0\r\n\r\n`);
+      await client.until(`/${i}.`);
+    }
+    client.write(head('GET /b HTTP/1.1', host, 'Connection: close'));
+    assert.deepEqual(
+      statusesOf(await client.end()),
+      Array.from({ length: 21 }, () => 200),
+    );
+    assert.ok(seen.slice(0, 20).every(({ body }, i) => body === 'x' && seen[i]?.url === `/${i}.`));
+    assert.deepEqual(warnings, []);
   });
 
   test('an answer has no body where none may be, and the connection goes on', async (t) => {
@@ -191,7 +219,10 @@ describe('what concerns one connection stays on it', { timeout: 30_000 }, () => 
     const received = await rawRequest(port, text + head('GET /200 HTTP/1.1', host, 'Connection: close'));
     assert.deepEqual(statusesOf(received), [200, 204, 304, 200]);
     assert.equal(received.split('body').length, 2);
-    assert.doesNotMatch(received.slice(received.indexOf('HTTP/1.1 204'), received.lastIndexOf('HTTP/1.1 200')), /transfer-encoding|content-length/i);
+    assert.doesNotMatch(
+      received.slice(received.indexOf('HTTP/1.1 204'), received.lastIndexOf('HTTP/1.1 200')),
+      /transfer-encoding|content-length/i,
+    );
   });
 
   test('an upstream that switches protocols unasked is refused', async (t) => {
@@ -204,7 +235,9 @@ describe('what concerns one connection stays on it', { timeout: 30_000 }, () => 
 
   test('an early hint is passed on', async (t) => {
     const upstream = await startRaw(t, (socket) =>
-      socket.once('data', () => socket.end(`${head('HTTP/1.1 103 Early Hints', 'Link: </a.css>; rel=preload')}${head('HTTP/1.1 200 OK', 'Content-Length: 0')}`)),
+      socket.once('data', () =>
+        socket.end(`${head('HTTP/1.1 103 Early Hints', 'Link: </a.css>; rel=preload')}${head('HTTP/1.1 200 OK', 'Content-Length: 0')}`),
+      ),
     );
     const { port } = await openGateway(t, { servers: [upstream.url] });
     const received = await rawRequest(port, head('GET / HTTP/1.1', host, 'Connection: close'));
@@ -285,8 +318,35 @@ describe('what breaks off is never ended as if it were whole', { timeout: 30_000
     client.write(head('GET / HTTP/1.1', host));
     await client.until('first');
     client.write('no request at all\r\n\r\n');
-    await Promise.race([client.end(), client.until('HTTP/1.1 400').catch(() => undefined)]);
+    // A round trip, by which the gateway has read it.
+    await rawRequest(port, head('GET /health HTTP/1.1', host, 'Connection: close'));
     finish();
-    assert.deepEqual(statusesOf(client.received), [200]);
+    const received = await client.end();
+    assert.deepEqual(statusesOf(received), [200]);
+    assert.ok(received.endsWith('4\r\nlast\r\n0\r\n\r\n'), received);
+  });
+
+  test('a request gets its answer, with garbage right behind it', async (t) => {
+    const { port } = await watched(t);
+    const received = await rawRequest(port, `${head('GET /a HTTP/1.1', host)}no request at all\r\n\r\n`);
+    assert.deepEqual(statusesOf(received), [200]);
+    assert.match(received, /^connection: close\r$/im);
+  });
+
+  test('a client that leaves with requests in the queue keeps nothing open', async (t) => {
+    let asked = 0;
+    let left = 0;
+    const upstream = await startUpstream(t, (request, response) => {
+      asked++;
+      response.on('close', () => left++);
+      if (request.url === '/stream') response.write('begins');
+    });
+    const { gateway, port } = await openGateway(t, { servers: [upstream.url] });
+    const client = wire(t, port);
+    client.write(head('GET /first HTTP/1.1', host) + head('GET /second HTTP/1.1', host) + head('GET /stream HTTP/1.1', host));
+    await until(() => asked === 3);
+    client.socket.destroy();
+    await until(() => left === 3);
+    await gateway.close({ grace: 60_000 });
   });
 });

@@ -1,8 +1,7 @@
-import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
 import type { GatewayOptions } from '../../src/gateway/config/gatewayOptions.js';
-import { openGateway, startUpstream } from '../support/gateways.js';
+import { openGateway, startUpstream, turn, until } from '../support/gateways.js';
 
 /** A request as an upstream of the tests has read it. */
 export interface Seen {
@@ -39,7 +38,7 @@ export function head(...lines: string[]): string {
 
 /** The statuses of all answers in what came back on a connection. */
 export function statusesOf(received: string): number[] {
-  return Array.from(received.matchAll(/^HTTP\/1\.[01] (\d{3})/gm), (found) => Number(found[1]));
+  return Array.from(received.matchAll(/HTTP\/1\.[01] (\d{3}) /g), (found) => Number(found[1]));
 }
 
 /** A client that writes and reads bytes, step by step. */
@@ -68,13 +67,13 @@ export class Wire {
   async until(text: string): Promise<void> {
     while (!this.received.includes(text)) {
       if (this.ended) throw new Error(`the connection ended before "${text}" came: ${this.received}`);
-      await Promise.race([once(this.socket, 'data'), once(this.socket, 'close')]);
+      await turn();
     }
   }
 
   /** Waits until the other side has ended the connection. */
   async end(): Promise<string> {
-    if (!this.ended) await Promise.race([once(this.socket, 'end'), once(this.socket, 'close')]);
+    await until(() => this.ended);
     this.socket.destroy();
     return this.received;
   }

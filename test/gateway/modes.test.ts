@@ -38,6 +38,12 @@ for (const mode of modes) {
       assert.deepEqual([seen.method, seen.url, seen.headers['x-own'], seen.body], ['PUT', '/a/b?x=1&y=%20', 'v', 'hello']);
     });
 
+    test('the path that an app sees is the canonical one', async (t) => {
+      const { ask, calls } = await mode.open(t, () => ({ body: 'ok' }), {});
+      await ask('/%61//b%2fc?q=%61');
+      assert.equal(calls[0]?.url, '/a/b%2Fc?q=%61');
+    });
+
     test('a limit tells its numbers and refuses what is beyond it', async (t) => {
       const clock = new FakeClock(1_700_000_000_000);
       const { ask, calls } = await mode.open(

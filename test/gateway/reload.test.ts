@@ -86,10 +86,9 @@ describe('a reload by call', { timeout: 20_000 }, () => {
     const { gateway, url } = await openGateway(t, config(60, adminPort));
     await send(`${url}/a`);
     const circuits = async (): Promise<string> => (await send(`http://127.0.0.1:${adminPort}/circuit-breakers`)).body;
-    const open = await circuits();
-    assert.match(open, /"open"/i);
+    assert.match(await circuits(), /"state":"open"/i);
     await assert.rejects(reload(gateway, config(61, portOf(taken))), /EADDRINUSE|in use/);
-    assert.equal(await circuits(), open);
+    assert.match(await circuits(), /"state":"open"/i);
     assert.equal((await send(`${url}/a`)).status, 503);
     assert.match(await gateway.metrics.text(), /upstream_up\{[^}]*\} 1\n/);
     assert.equal((await gateway.metrics.text()).match(/^upstream_up/gm)?.length, 1);

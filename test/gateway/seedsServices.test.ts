@@ -95,7 +95,11 @@ describe('the gateway of the third document, made of its environment', () => {
 
   test('a correlation id is taken, made where there is none, and sent up, down and into the log', async (t) => {
     const { url, asked, lines } = await opened(t);
-    const given = await send(`${url}${recommendations}?secret=1`, { method: 'POST', headers: { 'X-Correlation-ID': 'abc-123-def' }, body: '{}' });
+    const given = await send(`${url}${recommendations}?secret=1`, {
+      method: 'POST',
+      headers: { 'X-Correlation-ID': 'abc-123-def' },
+      body: '{}',
+    });
     assert.equal(given.headers['x-correlation-id'], 'abc-123-def');
     assert.equal(asked[0]?.headers['x-correlation-id'], 'abc-123-def');
     const made = await send(`${url}${recommendations}`);
@@ -105,7 +109,7 @@ describe('the gateway of the third document, made of its environment', () => {
     const forged = await send(`${url}${recommendations}`, { headers: { 'X-Correlation-ID': 'a b"<x>' } });
     assert.notEqual(forged.headers['x-correlation-id'], 'a b"<x>');
     await until(() => lines().length >= 3);
-    const [line] = lines().filter(({ correlation_id: each }) => each === 'abc-123-def');
+    const line = lines().find(({ correlation_id: each }) => each === 'abc-123-def');
     const { timestamp, level, message, method, path, status_code: status, duration_ms: duration } = line as Line;
     assert.deepEqual(
       [timestamp, level, message, method, path, status],
@@ -131,7 +135,9 @@ describe('the gateway of the third document, made of its environment', () => {
     });
     const listed = async (): Promise<Record<string, Record<string, unknown>>> => json((await send(`${url}/circuit-breakers`)).body);
     const metric = async (): Promise<string | undefined> =>
-      (await send(`${url}/metrics`)).body.split('\n').find((line) => line.startsWith('circuit_breaker_state{') && line.includes('recommendation'));
+      (await send(`${url}/metrics`)).body
+        .split('\n')
+        .find((line) => line.startsWith('circuit_breaker_state{') && line.includes('recommendation'));
     await send(`${url}/api/v1/search/a`, { method: 'POST', body: '{}' });
     for (let i = 0; i < 5; i++) {
       const { status, body } = await send(`${url}${recommendations}`, { method: 'POST', body: '{}' });
@@ -141,10 +147,19 @@ describe('the gateway of the third document, made of its environment', () => {
     const refused = await send(`${url}${recommendations}`, { method: 'POST', body: '{}', headers: { 'X-Correlation-ID': 'abc-123' } });
     assert.equal(refused.status, 503);
     assert.equal(refused.headers['retry-after'], '60');
-    assert.deepEqual(json(refused.body)['error'], { type: 'service_unavailable', message: json(refused.body)['error']?.['message'], correlation_id: 'abc-123' });
+    assert.deepEqual(json(refused.body)['error'], {
+      type: 'service_unavailable',
+      message: json(refused.body)['error']?.['message'],
+      correlation_id: 'abc-123',
+    });
     assert.equal(asked.length, before);
     const name = Object.keys(await listed()).find((each) => each.includes('recommendation')) as string;
-    const { state, failure_count: failures, recent_failures: recent, total_calls: total } = (await listed())[name] as Record<string, unknown>;
+    const {
+      state,
+      failure_count: failures,
+      recent_failures: recent,
+      total_calls: total,
+    } = (await listed())[name] as Record<string, unknown>;
     assert.deepEqual([state, failures, recent, total], ['open', 5, 5, 5]);
     assert.equal(await metric(), `circuit_breaker_state{service="${name}"} 2`);
     const other = Object.entries(await listed()).find(([each]) => each.includes('search'));
@@ -175,7 +190,11 @@ describe('metrics', () => {
       circuit_breaker: {},
     };
     const gateway = await createGateway(
-      { log: { level: 'silent' }, upstreams: { users: { servers: [upstream] } }, paths: [{ pattern: '/api/users/*', upstream: 'users', features }] },
+      {
+        log: { level: 'silent' },
+        upstreams: { users: { servers: [upstream] } },
+        paths: [{ pattern: '/api/users/*', upstream: 'users', features }],
+      },
       {},
     );
     t.after(() => gateway.close({ grace: 0 }));
@@ -210,7 +229,11 @@ describe('metrics', () => {
       'gateway_request_latency_seconds_count{service="users"} 4',
     ];
     const lines = new Set(body.split('\n'));
-    assert.deepEqual(expected.filter((line) => !lines.has(line)), [], body.replace(/^(process|nodejs)_.*\n|^#.*\n/gm, ''));
+    assert.deepEqual(
+      expected.filter((line) => !lines.has(line)),
+      [],
+      body.replace(/^(process|nodejs)_.*\n|^#.*\n/gm, ''),
+    );
     assert.doesNotMatch(body, /secret|nowhere/);
     assert.equal(lint(body), '');
   });

@@ -1,3 +1,5 @@
+import { z } from 'zod';
+import { type FeatureName, featureSchemas } from '../../src/gateway/config/featureSchemas.js';
 import { featureOrder } from '../../src/gateway/features/index.js';
 import { jsonSchema } from '../../src/gateway/config/jsonSchema.js';
 import { notYet } from '../../src/gateway/config/notYet.js';
@@ -66,16 +68,33 @@ function keysOf(heading: string): readonly string[] {
   return notYet.filter(([first, second]) => first === feature && second !== undefined).map(([, second]) => second as string);
 }
 
-function featureSection(name: string, node: Node): string {
+function featureSection(name: FeatureName, node: Node): string {
   const heading = `### ${name}`;
   const mapping = mappingIn(node) as Node;
   const blocks = [
-    `${heading}\n\n${sentence(node.description)} [More](features/${name}.md).\n\n${tableOf(mapping, keysOf(heading))}`,
+    `${heading}\n\n${sentence(node.description)} [More](features/${name}.md).\n\n${tableOf(mapping, keysOf(heading), presetsOf(name))}`,
     ...Object.entries(mapping.properties ?? {})
       .filter(([key]) => !keysOf(heading).includes(key))
       .flatMap(([key, inner]) => nested(`${name}.${key}`, inner)),
   ];
   return blocks.join('\n\n');
+}
+
+/** Defaults of lists, which the JSON Schema leaves out where a value is changed while it is read. */
+type Presets = Readonly<Record<string, string>>;
+
+function presetsOf(name: FeatureName): Presets {
+  const schema: unknown = featureSchemas[name];
+  if (!(schema instanceof z.ZodObject)) return {};
+  const lists = Object.entries(schema.shape).map(([key, inner]) => [
+    key,
+    inner instanceof z.ZodDefault ? inner.def.defaultValue : undefined,
+  ]);
+  return Object.fromEntries(lists.filter(([, value]) => Array.isArray(value)).map(([key, value]) => [key, listed(value as unknown[])]));
+}
+
+function listed(values: readonly unknown[]): string {
+  return values.map((value) => `\`${String(value)}\``).join(', ');
 }
 
 /** The tables of what lies inside a key of a feature. */
@@ -102,10 +121,15 @@ function itemsOf(node: Node): Node | undefined {
   return node.items ?? node.anyOf?.map(itemsOf).find((found) => found !== undefined);
 }
 
-function tableOf({ properties = {}, required = [] }: Node, without: readonly string[]): string {
+function tableOf({ properties = {}, required = [] }: Node, without: readonly string[], presets: Presets = {}): string {
   const rows = Object.entries(properties)
     .filter(([key]) => !without.includes(key))
-    .map(([key, node]) => [`\`${key}\``, typeOf(node), defaultOf(node, required.includes(key)), sentence(node.description)]);
+    .map(([key, node]) => [
+      `\`${key}\``,
+      typeOf(node),
+      defaultOf(node, required.includes(key)) || presets[key] || '',
+      sentence(node.description),
+    ]);
   return aligned([['Key', 'Value', 'Default', 'Meaning'], ...rows]);
 }
 
@@ -138,7 +162,9 @@ function range(minimum: number | undefined, maximum: number | undefined): string
 }
 
 function plural(type: string): string {
+  if (type === 'text, or number, or true or false') return 'texts';
   if (type === 'text' || type === 'mapping' || type === 'span') return `${type}s`;
+  if (type.startsWith('whole number')) return type.replace('whole number', 'whole numbers');
   return type.replace(/^text, or mapping$/, 'texts or mappings').replaceAll(', or ', ' or ');
 }
 
@@ -146,7 +172,7 @@ function defaultOf(node: Node, required: boolean): string {
   if (required) return 'required';
   const { default: given } = node;
   if (given === undefined || (typeof given === 'object' && given !== null && Object.keys(given).length === 0)) return '';
-  return Array.isArray(given) ? given.map((value) => `\`${String(value)}\``).join(', ') : `\`${JSON.stringify(given).replaceAll('"', '')}\``;
+  return Array.isArray(given) ? listed(given) : `\`${JSON.stringify(given).replaceAll('"', '')}\``;
 }
 
 function sentence(text: string | undefined): string {

@@ -82,7 +82,7 @@ export interface Received {
 /** Sends a request on a connection of its own; the target goes out as it is written. */
 export async function send(url: string, { method = 'GET', headers = {}, body, path }: Sent = {}): Promise<Received> {
   const [, origin, target] = /^(https?:\/\/[^/?#]+)(.*)$/.exec(url) as unknown as [string, string, string];
-  const out = request(origin, { method, path: path ?? (target || '/'), headers: headers as OutgoingHttpHeaders, agent: false });
+  const out = request(origin, { method, path: path ?? (target || '/'), headers, agent: false });
   const answered = once(out, 'response') as Promise<[IncomingMessage]>;
   out.end(body);
   const [answer] = await answered;

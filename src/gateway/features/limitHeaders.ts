@@ -26,9 +26,14 @@ export function limitHeaders(rules: readonly LimitRule[], several: boolean, cloc
     reply.push('RateLimit-Policy', policy, 'RateLimit', `"${name}";r=${verdict.remaining};t=${wait}`);
     push(reply, '', verdict, clock);
     suffixes.forEach((suffix, i) => {
-      if (suffix !== undefined) push(reply, `-${suffix}`, all?.[i] ?? verdict, clock);
+      if (suffix !== undefined) push(reply, `-${suffix}`, unspent(all?.[i] ?? verdict, verdict), clock);
     });
   };
+}
+
+/** Limits are spent all or none: what one of them would have given for a refused request is still there. */
+function unspent(one: Verdict, binding: Verdict): Verdict {
+  return one.allowed && !binding.allowed ? { ...one, remaining: one.remaining + 1 } : one;
 }
 
 function push(reply: string[], suffix: string, verdict: Verdict, clock: Clock): void {

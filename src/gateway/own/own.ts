@@ -1,4 +1,5 @@
 import { createServer, type Server } from 'node:http';
+import { OptionsError } from '../../core/errors.js';
 import type { Runtime } from '../../core/policy.js';
 import type { Awaitable, Provider, Subscription } from '../../core/provider.js';
 import type { Answer, Exchange } from '../../http/exchange.js';
@@ -60,15 +61,13 @@ export class Own {
     return this.#admin.paths && this.#admin.listener === undefined ? this.#paths(exchange) : undefined;
   }
 
-  /** Takes over another configuration. The generated token stays as long as there is no other. */
+  /** Takes over another configuration; when its port cannot be opened, nothing has changed. The generated token stays as long as there is no other. */
   async configure(config: ResolvedConfig): Promise<void> {
-    const moved = config.admin.listener !== this.#admin.listener;
-    if (moved) await this.close();
+    if (config.admin.listener !== this.#admin.listener) await this.#move(config.admin.listener);
     if (JSON.stringify(config.admin.tokens) !== JSON.stringify(this.#admin.tokens))
       this.#access = new AdminAccess(config.admin.tokens, this.adminToken ?? this.#init.adminToken);
     this.#admin = config.admin;
     this.#paths = this.#compile(config);
-    if (moved) await this.open();
   }
 
   /** Opens the port of `admin.listener`, where there is one, and hears what is reset in other processes. */
@@ -79,8 +78,24 @@ export class Own {
       up: () => undefined,
       down: () => undefined,
     });
-    if (this.#admin.listener === undefined) return;
-    const where = adminListenerOf(this.#admin.listener);
+    if (this.#admin.listener !== undefined) this.#server = await this.#listen(this.#admin.listener);
+  }
+
+  /** Closed first: the new port may be the old one on another address. */
+  async #move(listener: string | undefined): Promise<void> {
+    await this.#shut();
+    try {
+      if (listener !== undefined) this.#server = await this.#listen(listener);
+    } catch (error) {
+      if (this.#admin.listener !== undefined) this.#server = await this.#listen(this.#admin.listener);
+      throw new OptionsError(`admin.listener: ${listener} cannot be opened (${(error as Error).message}); choose another one`, {
+        cause: error,
+      });
+    }
+  }
+
+  async #listen(listener: string): Promise<Server> {
+    const where = adminListenerOf(listener);
     const server = createServer((request, response) => {
       response.on('error', () => undefined);
       const exchange = exchangeOfRequest(request, response, this.#init.edge());
@@ -94,14 +109,18 @@ export class Own {
         .catch((error: unknown) => answerOf(problemOf(error), exchange.correlationId))
         .then((answer) => writeAnswer(exchange, answer, response, this.#init.runtime.clock));
     });
-    await new Promise<void>((resolve, reject) => void server.once('error', reject).listen(where, resolve));
-    this.#server = server;
+    await new Promise<void>((resolve, reject) => void server.on('error', reject).listen(where, resolve));
+    return server;
   }
 
   /** Closes that port, and hears nothing more. */
   async close(): Promise<void> {
     this.#resets?.close();
     this.#resets = undefined;
+    await this.#shut();
+  }
+
+  async #shut(): Promise<void> {
     const server = this.#server;
     this.#server = undefined;
     if (server === undefined) return;

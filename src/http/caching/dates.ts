@@ -1,11 +1,11 @@
-const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+const months = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'];
 const month = months.join('|');
 const time = String.raw`(\d\d):(\d\d):(\d\d)`;
 
-/** The three forms of RFC 9110 5.6.7. Case matters in them. */
-const fixed = new RegExp(`^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), (\\d\\d) (${month}) (\\d{4}) ${time} GMT$`);
-const rfc850 = new RegExp(`^(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day, (\\d\\d)-(${month})-(\\d\\d) ${time} GMT$`);
-const asctime = new RegExp(`^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) (${month}) ([ \\d]\\d) ${time} (\\d{4})$`);
+/** The three forms of RFC 9110 5.6.7. A cache takes them in any case (RFC 9111 4.2), but no other zone. */
+const fixed = new RegExp(`^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), (\\d\\d) (${month}) (\\d{4}) ${time} GMT$`, 'i');
+const rfc850 = new RegExp(`^(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day, (\\d\\d)-(${month})-(\\d\\d) ${time} GMT$`, 'i');
+const asctime = new RegExp(`^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) (${month}) ([ \\d]\\d) ${time} (\\d{4})$`, 'i');
 
 /** An HTTP date in milliseconds since the epoch; nothing for any other text, however much it looks like one. */
 export function parseDate(text: string | undefined, now: number): number | undefined {
@@ -23,7 +23,14 @@ type Part = string | number | undefined;
 
 function instant(year: Part, name: Part, day: Part, hours: Part, minutes: Part, seconds: Part): number | undefined {
   if (Number(hours) > 23 || Number(minutes) > 59 || Number(seconds) > 60) return undefined;
-  const at = Date.UTC(Number(year), months.indexOf(String(name)), Number(day), Number(hours), Number(minutes), Number(seconds));
+  const at = Date.UTC(
+    Number(year),
+    months.indexOf(String(name).toLowerCase()),
+    Number(day),
+    Number(hours),
+    Number(minutes),
+    Number(seconds),
+  );
   const passed = new Date(at - Number(seconds) * 1000);
   return passed.getUTCDate() === Number(day) ? at : undefined;
 }

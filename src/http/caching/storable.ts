@@ -4,7 +4,10 @@ import { bornAt, type Terms, termsOf } from './terms.js';
 
 /** What the owner of a cache has decided. Spans in milliseconds. */
 export interface Rules {
-  /** How long an answer is fresh about which the upstream says nothing; nothing for without end. */
+  /**
+   * How long an answer is fresh about which the upstream says nothing; nothing for without end. 0 leaves it to what RFC 9111 makes of the
+   * upstream's silence.
+   */
   readonly expire: number | undefined;
   readonly staleWhileRevalidate: number;
   readonly staleIfError: number;
@@ -63,9 +66,10 @@ export function leaseOf(head: Head, asker: Asker, rules: Rules): Lease | undefin
   if (!admits(terms, status) || (!rules.storeSetCookie && headerOf(headers, 'set-cookie') !== undefined)) return undefined;
   const personal = isPersonal(terms, asker, rules);
   if (personal === undefined) return undefined;
-  const lifetime = lifetimeOf(terms, head, rules);
-  if (lifetime === undefined) return undefined;
-  return leaseFor(terms, lifetime, head, personal && !(rules.keyed && rules.storePrivate), rules);
+  const born = bornAt(headers, head.requestedAt, receivedAt);
+  const freshUntil = freshUntilOf(terms, born, head, rules);
+  if (freshUntil === undefined) return undefined;
+  return leaseFor(terms, { born, freshUntil }, head, personal && !(rules.keyed && rules.storePrivate), rules);
 }
 
 /** What is left of an upstream's words when its freshness is ignored: for whom the answer is. */
@@ -94,16 +98,18 @@ function isPersonal(terms: Terms, asker: Asker, rules: Rules): boolean | undefin
   return rules.storePrivate && (rules.keyed || !nobody) ? true : undefined;
 }
 
-/** How long it is fresh, in milliseconds from its birth, or from its arrival where only the owner says so. */
-function lifetimeOf(terms: Terms, { status, headers, receivedAt }: Head, rules: Rules): number | undefined {
+/** Until when it is fresh; nothing where nobody lets it be kept. What is said counts from its birth, what the owner wants from its arrival. */
+function freshUntilOf(terms: Terms, born: number, { status, headers, receivedAt }: Head, rules: Rules): number | undefined {
   if (terms.noCache) return 0;
-  if (terms.lifetime !== undefined) return terms.lifetime;
-  const kept = implied.has(status) || (status >= 500 && rules.expire !== undefined);
-  if (!kept) return undefined;
-  if (rules.expire !== undefined) return rules.expire;
-  if (!terms.spoken) return Infinity;
+  if (terms.lifetime !== undefined) return born + terms.lifetime;
+  const { expire } = rules;
+  if (expire !== undefined && (expire > 0 || rules.ignoreUpstream))
+    return implied.has(status) || status >= 500 ? receivedAt + expire : undefined;
+  if (expire === undefined && !terms.spoken) return implied.has(status) ? Infinity : undefined;
   const modified = parseDate(headerOf(headers, 'last-modified'), receivedAt);
-  return modified === undefined ? 0 : Math.min(day, Math.max(0, (receivedAt - modified) / 10));
+  if (modified === undefined) return implied.has(status) ? born : undefined;
+  if (!guessed.has(status) && !terms.public) return undefined;
+  return born + Math.min(day, Math.max(0, (receivedAt - modified) / 10));
 }
 
 /**
@@ -112,27 +118,39 @@ function lifetimeOf(terms: Terms, { status, headers, receivedAt }: Head, rules: 
  */
 const implied = new Set([200, 203, 204, 300, 301, 308, 410]);
 
+/** Statuses whose freshness is guessed by how long the upstream has not changed what they are about (RFC 9111 4.2.2). */
+const guessed = new Set([...implied, 404, 405, 414, 501]);
+
 const day = 86_400_000;
 const shortestReserve = 600_000;
 
-function leaseFor(
-  terms: Terms,
-  lifetime: number,
-  { headers, requestedAt, receivedAt }: Head,
-  personal: boolean,
-  rules: Rules,
-): Lease | undefined {
-  const said = terms.lifetime !== undefined;
-  const born = bornAt(headers, requestedAt, receivedAt);
-  const freshUntil = terms.noCache ? 0 : (said ? born : receivedAt) + lifetime;
-  const staleUntil = terms.strict ? freshUntil : freshUntil + (terms.staleWhileRevalidate ?? rules.staleWhileRevalidate);
-  const errorUntil = terms.strict ? freshUntil : Math.max(staleUntil, freshUntil + (terms.staleIfError ?? rules.staleIfError));
+interface Life {
+  readonly born: number;
+  readonly freshUntil: number;
+}
+
+function leaseFor(terms: Terms, { born, freshUntil }: Life, head: Head, personal: boolean, rules: Rules): Lease | undefined {
+  const { status, headers, receivedAt } = head;
+  // A stale error is no better than the one in whose place it would be.
+  const strict = terms.strict || status >= 500;
+  const staleUntil = strict ? freshUntil : freshUntil + (terms.staleWhileRevalidate ?? rules.staleWhileRevalidate);
+  const errorUntil = strict ? freshUntil : Math.max(staleUntil, freshUntil + (terms.staleIfError ?? rules.staleIfError));
   const usedUntil = Math.max(errorUntil, staleUntil);
-  const reserve = isRevalidable(headers) ? Math.min(day, Math.max(shortestReserve, lifetime)) : 0;
+  const reserve = isRevalidable(headers) ? Math.min(day, Math.max(shortestReserve, freshUntil - receivedAt)) : 0;
   const keepUntil = Math.max(usedUntil, reserve === 0 ? 0 : Math.max(usedUntil, receivedAt) + reserve);
   if (keepUntil <= receivedAt) return undefined;
-  const { shared, strict } = terms;
-  return { bornAt: born, freshUntil, staleUntil, errorUntil, keepUntil, shared, personal, implied: !said && !shared, strict };
+  const { shared } = terms;
+  return {
+    bornAt: born,
+    freshUntil,
+    staleUntil,
+    errorUntil,
+    keepUntil,
+    shared,
+    personal,
+    implied: terms.lifetime === undefined && !shared,
+    strict,
+  };
 }
 
 /** Whether an upstream can be asked if the answer still holds. */

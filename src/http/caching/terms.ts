@@ -13,6 +13,8 @@ export interface Terms {
   /** Kept, but asked about before each use. */
   readonly noCache: boolean;
   readonly private: boolean;
+  /** Whether it may be kept whatever its status is. */
+  readonly public: boolean;
   readonly mustUnderstand: boolean;
   /** Whether it may be given to others although the request had `Authorization` (RFC 9111 3.5). */
   readonly shared: boolean;
@@ -47,6 +49,7 @@ function read(given: Directives, expires: number | undefined): Terms {
     // `no-cache="field"` and `private="field"` may be read as if they named none (RFC 9111 5.2.2.4, 5.2.2.7).
     noCache: given.has('no-cache'),
     private: given.has('private'),
+    public: given.has('public'),
     mustUnderstand: given.has('must-understand'),
     shared: sMaxAge !== undefined || given.has('public') || mustRevalidate,
     strict: mustRevalidate || sMaxAge !== undefined || given.has('proxy-revalidate') || given.has('no-cache'),

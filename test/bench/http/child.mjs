@@ -6,7 +6,7 @@ const [name, target] = process.argv.slice(2);
 const port = name === 'backend' ? await backend() : await servers[name](target);
 process.on('message', () => {
   const { user, system } = process.cpuUsage();
-  process.send({ cpu: user + system, rss: process.memoryUsage.rss(), peak: process.resourceUsage().maxRSS * 1024 });
+  process.send({ user, cpu: user + system, rss: process.memoryUsage.rss(), peak: process.resourceUsage().maxRSS * 1024 });
 });
 process.on('disconnect', () => process.exit());
 process.send({ port });
