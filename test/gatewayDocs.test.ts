@@ -131,6 +131,25 @@ describe('docs/gateway/cli.md', () => {
   }
 });
 
+describe('docs/reference/api.md', () => {
+  test('lists every export of premier/gateway, and no other', () => {
+    const source = readFileSync('src/gateway/index.ts', 'utf8');
+    const exported = [...source.matchAll(/^export (?:type )?\{ ([^}]+) \}/gm)].flatMap(([, names]) =>
+      (names as string).split(',').map((name) => name.trim().replace(/^type /, '')),
+    );
+    const rows = table(section(pageAt('docs/reference/api.md'), '## premier/gateway'));
+    const listed = new Set(rows.flatMap(([names, meaning]) => codeWords(`${names} ${meaning}`)).map((word) => word.replace(/\(.*$/, '')));
+    const missing = exported.filter((name) => !listed.has(name));
+    assert.deepEqual(missing, [], 'write of these');
+    const first = rows.flatMap(([names]) => codeWords(names ?? '')).map((word) => word.replace(/\(.*$/, ''));
+    assert.deepEqual(
+      first.filter((name) => !exported.includes(name)),
+      [],
+      'there are no such exports',
+    );
+  });
+});
+
 function camel(name: string): string {
   return name.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
 }

@@ -68,7 +68,6 @@ export async function createGateway(config: GivenConfig, options: CreateOptions 
   const pools = new Upstreams({
     clock,
     random,
-    warn,
     onServerChange: (upstream, server, up) => log.warn(up ? 'Server is up' : 'Server is down', { upstream, server }),
   });
   const metrics = new Metrics({ events: runtime.events, circuits: () => circuitsOf(runtime), upstreams: () => pools.snapshot() });

@@ -34,6 +34,7 @@ export class Doors {
   readonly #servers = new Map<Server, () => void>();
   /** Those that it opened itself. */
   readonly #own = new Set<Server>();
+  #closing = false;
 
   constructor(doorway: Doorway) {
     this.#doorway = doorway;
@@ -99,6 +100,7 @@ export class Doors {
 
   /** No new connections; those that are idle are closed. */
   async close(): Promise<void> {
+    this.#closing = true;
     await Promise.all(
       [...this.#servers.keys()].map(
         (server) =>
@@ -109,6 +111,11 @@ export class Doors {
       ),
     );
     for (const server of this.#servers.keys()) this.#release(server);
+  }
+
+  /** A request is over: while the doors close, its connection is not kept for another one. */
+  finished(): void {
+    if (this.#closing) for (const server of this.#servers.keys()) server.closeIdleConnections();
   }
 
   /** Ends what is still open. */

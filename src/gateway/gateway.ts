@@ -6,6 +6,7 @@ import type { Runtime } from '../core/policy.js';
 import type { Answer, Exchange } from '../http/exchange.js';
 import { closeWithConnection, endAfter, isTooLate } from '../http/connection.js';
 import { exchangeOfRequest } from '../http/nodeRequest.js';
+import { headerOf, setHeader } from '../http/headers.js';
 import { answerOf, Problem, problemOf } from '../http/problem.js';
 import { misunderstood } from './misunderstood.js';
 import { writeAnswer } from '../http/writer.js';
@@ -151,6 +152,7 @@ export class Gateway implements Host {
     this.log.request(exchange, status, seconds, bytes, pipeline?.slowAfter);
     this.#parts.tracing?.end(exchange, status);
     if (--this.#inFlight === 0) this.#idle?.();
+    if (this.#closing !== undefined) this.#doors.finished();
   }
 
   /** What the gateway answers by itself: /health, /metrics and the others. */
@@ -184,13 +186,16 @@ export class Gateway implements Host {
         this.log.problem(exchange, problem);
         return answerOf(problem, exchange.correlationId);
       })
-      .then((answer) => writeAnswer(exchange, answer, response, this.runtime.clock))
+      .then((answer) => {
+        if (this.draining) setHeader(exchange.reply, 'Connection', 'close');
+        writeAnswer(exchange, answer, response, this.runtime.clock);
+      })
       .catch(() => response.destroy());
   }
 
   /** What is no request that can be understood is counted and logged all the same. */
   #refuse(problem: Problem, request: IncomingMessage, response: ServerResponse): void {
-    endAfter(request);
+    if (headerOf(problem.headers, 'connection') === 'close') endAfter(request);
     const exchange = misunderstood(request, this.runtime.clock);
     this.began(exchange);
     this.#answerOwn(exchange, answerOf(problem, exchange.correlationId), response);
@@ -201,10 +206,18 @@ export class Gateway implements Host {
     const { drain_delay } = this.#generation.config;
     if (drain_delay > 0) await new Promise<void>((resolve) => void after(clock, drain_delay, resolve));
     const closed = this.#doors.close();
-    const deadline = after(clock, grace, () => this.#doors.destroy());
-    await Promise.all([this.#handshakes.close(grace), this.#settled()]);
-    await closed;
+    const finished = Promise.all([this.#handshakes.close(grace), this.#settled(), closed]);
+    let giveUp: () => void;
+    // What does not even end when its connection does, such as the stream of a `fetch`, is not waited for.
+    const over = new Promise<void>((resolve) => void (giveUp = resolve));
+    const deadline = after(clock, grace, () => {
+      this.#handshakes.giveUp();
+      this.#doors.destroy();
+      setImmediate(giveUp);
+    });
+    await Promise.race([finished, over]);
     deadline.clear();
+    await this.#building;
     await this.#parts.release();
   }
 

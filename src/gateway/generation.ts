@@ -42,6 +42,8 @@ export class Generation {
       trusted: compileTrust(config.trusted_proxies),
       maxUriBytes: config.limits.max_uri_bytes,
       mergeSlashes: config.merge_slashes,
+      // A regular expression may need the square of the length.
+      ...(config.paths.some(({ pattern }) => pattern.startsWith('^')) && { maxPath: 2048 }),
       encodedSlashes: config.encoded_slashes ?? (guards(config) ? 'reject' : 'keep'),
       clock: runtime.clock,
       // The names of circuits are patterns.

@@ -41,6 +41,11 @@ export class Handshakes {
     return this.#upgrades.close(grace);
   }
 
+  /** Gives up those that are not open yet. */
+  giveUp(): void {
+    this.#upgrades.giveUp();
+  }
+
   #run(exchange: Exchange): ReturnType<ConstructorParameters<typeof Upgrades>[0]['run']> {
     this.#gateway.began(exchange);
     const pipeline = this.#gateway.generation.pipelineOf(exchange);

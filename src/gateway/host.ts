@@ -12,6 +12,8 @@ export interface Host {
   readonly metrics: Metrics;
   /** The configuration in use, compiled. */
   readonly generation: Generation;
+  /** Whether it is about to close: each answer is then the last one on its connection. */
+  readonly draining: boolean;
   /** A request came in, which is correlated from here on: the counterpart of `finished`. */
   began(exchange: Exchange): void;
   /** It is over. */

@@ -28,7 +28,7 @@ export class Router<T extends Routed> {
       if (item.enabled === false) continue;
       // Checked with the file too; nothing must get by.
       if (item.pattern.startsWith('^') && isUnsafeRegex(item.pattern))
-        throw new OptionsError(`the pattern "${item.pattern}" takes ages on some paths: it repeats a group that itself repeats`);
+        throw new OptionsError(`the pattern "${item.pattern}" takes ages on some paths: it repeats what repeats itself`);
       this.#treeFor(item.host).add({ item, order, pattern: compilePattern(item.pattern), methods: item.methods });
     }
   }

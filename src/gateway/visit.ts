@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Call } from '../core/call.js';
 import type { Answer, Exchange } from '../http/exchange.js';
+import { setHeader } from '../http/headers.js';
 import { answerOf, Problem, problemOf } from '../http/problem.js';
 import { writeAnswer } from '../http/writer.js';
 import { discard } from '../http/body.js';
@@ -47,6 +48,7 @@ export class Visit {
     if (answer.handled === true) return;
     this.#status = answer.status;
     if (this.#response.destroyed || this.#response.closed) return discard(answer.body, gone);
+    if (this.#gateway.draining) setHeader(exchange.reply, 'Connection', 'close');
     try {
       writeAnswer(exchange, answer, this.#response, this.#gateway.runtime.clock);
     } catch (error) {

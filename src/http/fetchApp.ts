@@ -1,11 +1,10 @@
-import { Readable } from 'node:stream';
-import type { ReadableStream as NodeReadableStream } from 'node:stream/web';
 import type { Call } from '../core/call.js';
 import { fieldsForApp } from './appFields.js';
-import { discard, fromReadable } from './body.js';
+import { discard } from './body.js';
 import type { Answer, Exchange } from './exchange.js';
 import { headerOf, type RawHeaders, removeHeader } from './headers.js';
 import { webOfRequest } from './webBody.js';
+import { bodyOfStream } from './webSource.js';
 
 /** An app that answers a `Request`: Hono, or any fetch handler. */
 export interface FetchApp {
@@ -15,7 +14,7 @@ export interface FetchApp {
 /** Calls a fetch-style app. The exchange becomes a `Request` only here, and its `Response` an answer. */
 export function forwardToFetch(app: FetchApp): (exchange: Exchange, call: Call) => Promise<Answer> {
   const ask = async (exchange: Exchange, call: Call): Promise<Answer> => {
-    const answer = answerOfResponse(await app.fetch(requestOf(exchange, call), exchange.origin));
+    const answer = await answerOfResponse(await app.fetch(requestOf(exchange, call), exchange.origin), exchange.method);
     if (call.aborted) discard(answer.body, late);
     return answer;
   };
@@ -60,14 +59,16 @@ function isHop(name: string): boolean {
   return hops.has(name.toLowerCase());
 }
 
-/** A `Response` as an answer. Its body stays a stream. */
-export function answerOfResponse(response: Response): Answer {
+/** A `Response` as an answer to a request of that method. */
+async function answerOfResponse(response: Response, method: string): Promise<Answer> {
   const headers: RawHeaders = [];
   response.headers.forEach((value, name) => {
     if (!isHop(name)) headers.push(name, value);
   });
-  const { body, status } = response;
-  return { status, headers, body: body === null ? undefined : fromReadable(Readable.fromWeb(body as NodeReadableStream)) };
+  const body = response.body === null ? undefined : await bodyOfStream(response.body);
+  if (body instanceof Uint8Array && method !== 'HEAD' && headerOf(headers, 'content-length') === undefined)
+    headers.push('content-length', String(body.length));
+  return { status: response.status, headers, body };
 }
 
 /** An answer as a `Response`, with the fields of `exchange.reply`. */

@@ -59,11 +59,32 @@ const replies = new WeakMap<ServerResponse, Handed>();
 /** The gateway's fields stand on every answer, whatever the app says of them. */
 const writeHeadWithReply = function (this: ServerResponse, status: number, ...rest: unknown[]): ServerResponse {
   const { reply, writeHead } = replies.get(this) as Handed;
-  for (let i = 0; i < reply.length; i += 2) this.setHeader(reply[i] as string, reply[i + 1] as string);
   const given = rest.at(-1);
+  if (isPlain(given) && this.getHeaderNames().length === 0) {
+    rest[rest.length - 1] = withReply(given, reply);
+    return Reflect.apply(writeHead, this, [status, ...rest]) as ServerResponse;
+  }
+  for (let i = 0; i < reply.length; i += 2) this.setHeader(reply[i] as string, reply[i + 1] as string);
   if (typeof given === 'object' && given !== null) rest[rest.length - 1] = withoutReplaced(given, reply);
   return Reflect.apply(writeHead, this, [status, ...rest]) as ServerResponse;
 } as ServerResponse['writeHead'];
+
+/** Fields as an object or as a flat list; not as a list of pairs. */
+function isPlain(given: unknown): given is object {
+  return typeof given === 'object' && given !== null && !(Array.isArray(given) && Array.isArray(given[0]));
+}
+
+/** All fields of an answer as one list: Node then takes them as they are, for half of what it costs to set them one by one. */
+function withReply(given: object, reply: RawHeaders): unknown[] {
+  const fields: unknown[] = [];
+  const add = (name: string, value: unknown): void => {
+    if (!isReplaced(name, reply)) fields.push(name, value);
+  };
+  if (Array.isArray(given)) for (let i = 0; i < given.length; i += 2) add(String(given[i]), given[i + 1]);
+  else for (const [name, value] of Object.entries(given)) add(name, value);
+  for (const part of reply) fields.push(part);
+  return fields;
+}
 
 function withoutReplaced(given: object, reply: RawHeaders): object {
   if (Array.isArray(given)) return given.filter((_, i, all) => !isReplaced(String(all[i - (i % 2)]), reply));

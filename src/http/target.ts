@@ -6,6 +6,8 @@ export interface TargetOptions {
   readonly mergeSlashes: boolean;
   /** What `%2F` and `%5C` in a path are: upstreams that decode them see another path than the one that was authorised (CVE-2021-29492). */
   readonly encodedSlashes: 'reject' | 'keep';
+  /** How long a path may be, where that is less than the whole target may be. */
+  readonly maxPath?: number;
 }
 
 /** A request target, read. */
@@ -42,7 +44,9 @@ kinds[0x5c] = refused; // some servers take a backslash for a slash
  * A path that is canonical already costs one scan.
  */
 export function parseTarget(raw: string, options: TargetOptions): Target | Problem {
-  return raw.charCodeAt(0) === slash ? readPath(raw, 0, undefined, options) : readOther(raw, options);
+  const target = raw.charCodeAt(0) === slash ? readPath(raw, 0, undefined, options) : readOther(raw, options);
+  if (options.maxPath === undefined || target instanceof Problem || target.path.length <= options.maxPath) return target;
+  return new Problem('uri_too_long');
 }
 
 function readPath(raw: string, start: number, authority: string | undefined, options: TargetOptions): Target | Problem {

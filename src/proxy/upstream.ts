@@ -19,9 +19,8 @@ export interface UpstreamInit {
   readonly config: UpstreamOptions;
   /** What `consistent_hash` goes by; the client's address by default. */
   readonly keyOf?: ((exchange: Exchange) => string) | undefined;
-  /** A server came up or went down: for metrics and events. */
+  /** A server came up or went down: for metrics, events and the log. */
   readonly onServerChange?: ((upstream: string, server: string, up: boolean) => void) | undefined;
-  readonly warn?: ((message: string, fields: Readonly<Record<string, unknown>>) => void) | undefined;
 }
 
 /** How a server does, for metrics and the dashboard. */
@@ -218,7 +217,6 @@ export class Upstream {
     this.#refresh();
     // Another pool of this name may speak for it now.
     if (this.#retired) return;
-    this.#init.warn?.(server.up ? 'an upstream server is back' : 'an upstream server is down', { upstream: this.name, server: server.url });
     this.#init.onServerChange?.(this.name, server.url, server.up);
   }
 

@@ -80,7 +80,17 @@ describe('what a client says about itself', { timeout: 30_000 }, () => {
 });
 
 describe('what the gateway vouches for cannot be forged', { timeout: 30_000 }, () => {
-  const forged = ['X-Consumer', 'x-consumer', 'X-Consumer-Roles', 'X-CONSUMER-SCOPES', 'X-Consumer-Anything', 'X_Consumer', 'X_Forwarded_For', 'Content_Length', 'X-Cons_umer'];
+  const forged = [
+    'X-Consumer',
+    'x-consumer',
+    'X-Consumer-Roles',
+    'X-CONSUMER-SCOPES',
+    'X-Consumer-Anything',
+    'X_Consumer',
+    'X_Forwarded_For',
+    'Content_Length',
+    'X-Cons_umer',
+  ];
   for (const name of forged) {
     test(`${name} does not reach an upstream`, async (t) => {
       const { port, seen } = await watched(t);
@@ -91,7 +101,12 @@ describe('what the gateway vouches for cannot be forged', { timeout: 30_000 }, (
 
   for (const name of ['X-Consumer', 'x-consumer', 'X-Consumer-Roles', 'X-CONSUMER-SCOPES']) {
     test(`${name} does not reach an app, by the one way or the other`, async (t) => {
-      const see = { app: ((request, response) => void response.end(JSON.stringify([request.headers, request.rawHeaders, request.headersDistinct]))) as import('node:http').RequestListener };
+      const see = {
+        app: ((request, response) =>
+          void response.end(
+            JSON.stringify([request.headers, request.rawHeaders, request.headersDistinct]),
+          )) as import('node:http').RequestListener,
+      };
       for (const features of [{}, { timeout: 5 }]) {
         const { port } = await openGateway(t, { default_features: features }, see);
         const received = await rawRequest(port, head('GET / HTTP/1.1', host, `${name}: forged`, 'Connection: close'));

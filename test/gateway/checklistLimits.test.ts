@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { openGateway, rawRequest, send, startUpstream, until } from '../support/gateways.js';
+import { openGateway, rawRequest, send, startUpstream } from '../support/gateways.js';
 import { head, statusesOf, watched, wire } from './checklistTools.js';
 
 const host = 'Host: api.test';
@@ -29,7 +29,10 @@ describe('what is too much is refused', { timeout: 30_000 }, () => {
     const { port, seen } = await watched(t);
     const text = `${head('POST / HTTP/1.1', host, chunked)}0\r\n${Array.from({ length: 3000 }, (_, i) => `X-${i}: 1\r\n`).join('')}\r\n`;
     const received = await rawRequest(port, text);
-    assert.ok(statusesOf(received).every((status) => status >= 400), received);
+    assert.ok(
+      statusesOf(received).every((status) => status >= 400),
+      received,
+    );
     assert.ok(seen.length === 0);
   });
 
@@ -84,7 +87,10 @@ describe('a body that is too long', { timeout: 30_000 }, () => {
     test(`${way} is refused by what comes`, async (t) => {
       const { port, seen } = await watched(t, config);
       const chunk = `1f4\r\n${'a'.repeat(500)}\r\n`;
-      const received = await rawRequest(port, head('PUT / HTTP/1.1', host, chunked) + chunk.repeat(3) + '0\r\n\r\n' + head('GET /smuggled HTTP/1.1', host));
+      const received = await rawRequest(
+        port,
+        head('PUT / HTTP/1.1', host, chunked) + chunk.repeat(3) + '0\r\n\r\n' + head('GET /smuggled HTTP/1.1', host),
+      );
       assert.equal(statusesOf(received)[0], 413);
       assert.equal(statusesOf(received).length, 1);
       assert.ok(!seen.some(({ body, url }) => body.length > 0 || url === '/smuggled'));
@@ -104,9 +110,9 @@ describe('a body that is too long', { timeout: 30_000 }, () => {
     const upstream = await startUpstream(t, (_request, response) => void response.writeHead(403, { Connection: 'close' }).end('early'));
     const { port } = await openGateway(t, { servers: [upstream.url] });
     const client = wire(t, port);
-    client.write(head('POST / HTTP/1.1', host, 'Content-Length: 8000000'));
+    client.write(`${head('POST / HTTP/1.1', host, 'Content-Length: 8000000')}a`);
     await client.until('early');
-    client.write('a'.repeat(8_000_000));
+    client.write('a'.repeat(7_999_999));
     await client.end();
     assert.deepEqual(statusesOf(client.received), [403]);
     assert.match(client.received, /^connection: close\r$/im);
@@ -159,7 +165,12 @@ describe('a cache gives nobody what is for somebody else', { timeout: 30_000 }, 
     ['another query', ['GET /a?user=1'], ['GET /a?user=2'], {}],
     ['another path', ['GET /a'], ['GET /b'], {}],
     ['another host', ['GET /a', 'Host: one.test'], ['GET /a', 'Host: two.test'], {}],
-    ['another language, where the answer varies by it', ['GET /a', 'Accept-Language: de'], ['GET /a', 'Accept-Language: en'], { Vary: 'accept-language' }],
+    [
+      'another language, where the answer varies by it',
+      ['GET /a', 'Accept-Language: de'],
+      ['GET /a', 'Accept-Language: en'],
+      { Vary: 'accept-language' },
+    ],
     ['authorised answers', ['GET /a', 'Authorization: Bearer 1'], ['GET /a', 'Authorization: Bearer 2'], {}],
     ['authorised answers for strangers', ['GET /a', 'Authorization: Bearer 1'], ['GET /a'], {}],
     ['answers with a cookie', ['GET /a'], ['GET /a'], { 'Set-Cookie': 'session=1' }],
@@ -183,8 +194,8 @@ describe('a cache gives nobody what is for somebody else', { timeout: 30_000 }, 
     let asked = 0;
     const upstream = await startUpstream(t, (_request, response) => void response.end(String(++asked)));
     const { port } = await openGateway(t, { servers: [upstream.url], default_features: { cache: { expire_s: 60 } } });
-    for (const target of ['/a?x=1', '/./a?x=1', '/%61?x=1']) await rawRequest(port, head(`GET ${target} HTTP/1.1`, host, 'Connection: close'));
+    for (const target of ['/a?x=1', '/./a?x=1', '/%61?x=1'])
+      await rawRequest(port, head(`GET ${target} HTTP/1.1`, host, 'Connection: close'));
     assert.equal(asked, 1);
-    await until(() => true);
   });
 });

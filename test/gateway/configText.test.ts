@@ -101,6 +101,9 @@ describe('regular expressions', () => {
     '^/(\\d+){20}',
     '^/(?:x*){2,}',
     '^(/.+)+$',
+    '^/.*a.*b.*c$',
+    '^/(.*)-(.*)-(.*)-',
+    '^/(?:x|\\w+\\w+\\w+;)',
   ])
     test(`${source} repeats something that repeats itself`, () => assert.ok(isUnsafeRegex(source)));
   for (const source of [
@@ -115,6 +118,8 @@ describe('regular expressions', () => {
     '^/(a+)?$',
     '^/(\\(a\\)+){1,3}',
     '^/(?<id>\\d+)',
+    '^/.*/a/.*/b$',
+    '^/[^/]+/[^/]+/[^/]+/x$',
     '^/((',
   ])
     test(`${source} can be matched in good time`, () => assert.ok(!isUnsafeRegex(source)));

@@ -59,10 +59,7 @@ describe('a reload by call', { timeout: 20_000 }, () => {
   ] as const) {
     test(`says that a change of ${key} needs a restart`, async (t) => {
       const { gateway } = await openGateway(t, { servers: ['http://127.0.0.1:9'] });
-      await assert.rejects(
-        reload(gateway, { servers: ['http://127.0.0.1:9'], ...change } as GatewayOptions),
-        new RegExp(`${key}.*needs a restart`),
-      );
+      await assert.rejects(reload(gateway, { servers: ['http://127.0.0.1:9'], ...change }), new RegExp(`${key}.*needs a restart`));
     });
   }
 
@@ -174,11 +171,10 @@ describe('what a path counts, after a reload', { timeout: 20_000 }, () => {
 
   test('is what its circuit is: open as long as its rules are the same, gone with its path', async (t) => {
     const upstream = await startUpstream(t, (_request, response) => response.writeHead(500).end());
-    const path = (recovery: number, other: object = {}): GatewayOptions =>
-      ({
-        servers: [upstream.url],
-        paths: [{ pattern: '/a', features: { circuit_breaker: { failure_threshold: 1, recovery_timeout: recovery }, ...other } }],
-      }) as GatewayOptions;
+    const path = (recovery: number, other: object = {}): GatewayOptions => ({
+      servers: [upstream.url],
+      paths: [{ pattern: '/a', features: { circuit_breaker: { failure_threshold: 1, recovery_timeout: recovery }, ...other } }],
+    });
     const { gateway, url } = await openGateway(t, path(60));
     assert.equal((await send(`${url}/a`)).status, 500);
     await reload(gateway, path(60));
@@ -194,8 +190,10 @@ describe('what a path counts, after a reload', { timeout: 20_000 }, () => {
   test('is what its cache holds', async (t) => {
     let asked = 0;
     const upstream = await startUpstream(t, (_request, response) => response.end(String(++asked)));
-    const path = (other: object = {}): GatewayOptions =>
-      ({ servers: [upstream.url], paths: [{ pattern: '/a', features: { cache: { expire_s: 300 }, ...other } }] }) as GatewayOptions;
+    const path = (other: object = {}): GatewayOptions => ({
+      servers: [upstream.url],
+      paths: [{ pattern: '/a', features: { cache: { expire_s: 300 }, ...other } }],
+    });
     const { gateway, url } = await openGateway(t, path());
     assert.equal((await send(`${url}/a`)).body, '1');
     await reload(gateway, path({ timeout: 5 }));
@@ -226,8 +224,7 @@ describe('the pools of a configuration', { timeout: 20_000 }, () => {
     const one = await named(t, 'one');
     const pool = { u: { servers: [one.url, 'http://127.0.0.1:9'], health: { max_fails: 1, fail_duration: 60 } } };
     const retry = { max_attempts: 2, wait: 0 };
-    const config = (pattern: string): GatewayOptions =>
-      ({ upstreams: pool, paths: [{ pattern, upstream: 'u', features: { retry } }] }) as GatewayOptions;
+    const config = (pattern: string): GatewayOptions => ({ upstreams: pool, paths: [{ pattern, upstream: 'u', features: { retry } }] });
     const { gateway, url } = await openGateway(t, config('/a'), { clock });
     for (let i = 0; i < 4; i++) assert.equal((await send(`${url}/a`)).body, 'one');
     const before = await gateway.metrics.text();

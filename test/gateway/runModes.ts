@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -190,4 +191,21 @@ export function readerOf(response: Response): { next(): Promise<string>; cancel(
     },
     cancel: () => reader.cancel(),
   };
+}
+
+interface ErrorBody {
+  readonly error: { readonly type: string; readonly message: string; readonly correlation_id: string };
+}
+
+/** The error of a problem's body, whose correlation id is that of the answer. */
+export async function errorOf(answer: Response): Promise<Omit<ErrorBody['error'], 'correlation_id'>> {
+  const { error } = (await answer.json()) as ErrorBody;
+  assert.equal(error.correlation_id, answer.headers.get('x-correlation-id'));
+  const { type, message } = error;
+  return { type, message };
+}
+
+/** Some fields of an answer. */
+export function some(answer: Response, ...names: string[]): (string | null)[] {
+  return names.map((name) => answer.headers.get(name));
 }

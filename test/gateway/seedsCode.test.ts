@@ -67,6 +67,11 @@ describe('the dictionaries of the documents', () => {
       [{ paths: [{ pattern: '/a', features: { ratelimit: { quota: 5, duration: 60 } } }] }, /rate_limit/],
       [{ paths: [{ pattern: '^(', features: {} }] }, /regular expression/],
       [{ servers: 'http://a' }, /servers/],
+      [{ default_features: { timeout: 0 } }, /timeout` must be longer than 0/],
+      [{ default_features: { rate_limit: { quota: 1, duration: 0 } } }, /duration` must be longer than 0/],
+      [{ default_features: { rate_limit: { quota: 1, duration: 1, bucket_size: 2 } } }, /bucket_size` belongs to `algorithm: leaky_bucket/],
+      [{ default_features: { circuit_breaker: { recovery_timeout: 0 } } }, /recovery_timeout` must be longer than 0/],
+      [{ default_features: { circuit_breaker: { window: {} } } }, /window` needs either `seconds` or `calls/],
     ] as const)
       assert.throws(() => GatewayConfig.fromObject(given), { name: 'ConfigError', message });
   });

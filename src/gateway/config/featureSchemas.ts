@@ -1,12 +1,13 @@
 import { z } from 'zod';
-import { addressBlock, count, duration, fieldName, fieldValue, fieldValues, method, status, word } from './fields.js';
+import { fitting, oneWindow } from './fitting.js';
+import { addressBlock, count, duration, fieldName, fieldValue, fieldValues, method, span, status, word } from './fields.js';
 
 const algorithm = z.enum(['fixed_window', 'sliding_window', 'token_bucket', 'leaky_bucket']);
 const key = z.union([word(), z.array(word()).min(1)]);
 
 const numbers = {
   quota: count(1).describe('Requests per `duration`.'),
-  duration: duration().describe('The span of the quota.'),
+  duration: span().describe('The span of the quota.'),
   algorithm: algorithm.default('fixed_window').describe('How requests are counted.'),
   bucket_size: count(1).optional().describe('Places in a leaky bucket. The quota by default.'),
   burst: count(1).optional().describe('What a rested token bucket admits at once. The quota by default.'),
@@ -26,13 +27,16 @@ const rateLimit = z
     error_message: word().default('Rate limit exceeded').describe('The message of a refusal.'),
     count_cache_hits: z.boolean().default(true).describe('Whether an answer from the cache spends quota.'),
     limits: z
-      .array(z.strictObject({ ...numbers, key: key.optional().describe('Whose quota it is, where it is another one.') }))
+      .array(
+        z.strictObject({ ...numbers, key: key.optional().describe('Whose quota it is, where it is another one.') }).superRefine(fitting),
+      )
       .min(1)
       .optional()
       .describe('Several limits, spent all or none.'),
-    tiers: z.record(word(), z.strictObject(numbers)).optional().describe('Limits by the tier of the consumer.'),
+    tiers: z.record(word(), z.strictObject(numbers).superRefine(fitting)).optional().describe('Limits by the tier of the consumer.'),
   })
   .superRefine((given, context) => {
+    fitting(given, context);
     const own = given.quota !== undefined && given.duration !== undefined;
     if (given.limits === undefined && !own) context.addIssue({ code: 'custom', message: 'needs `quota` and `duration`, or `limits`' });
     if (given.limits !== undefined && (given.quota !== undefined || given.duration !== undefined))
@@ -94,8 +98,8 @@ const retry = z.strictObject({
 const timeout = z.preprocess(
   (given) => (typeof given === 'number' || typeof given === 'string' ? { seconds: given } : given),
   z.strictObject({
-    seconds: duration().describe('How long the head of the answer may take, retries included; after it, how long the body may be silent.'),
-    per_try: duration().optional().describe('How long one attempt may take.'),
+    seconds: span().describe('How long the head of the answer may take, retries included; after it, how long the body may be silent.'),
+    per_try: span().optional().describe('How long one attempt may take.'),
     error_status: status().default(504).describe('The status of the refusal.'),
     error_message: word().default('Request timeout').describe('The message of the refusal.'),
   }),
@@ -109,18 +113,19 @@ const answer = z.strictObject({
 
 const circuitBreaker = z.strictObject({
   failure_threshold: count(1).optional().describe('Failures in a row that open the circuit. 5 by default; not together with `window`.'),
-  recovery_timeout: duration().default(60_000).describe('How long an open circuit refuses before it lets a probe through.'),
+  recovery_timeout: span().default(60_000).describe('How long an open circuit refuses before it lets a probe through.'),
   success_threshold: count(1).default(1).describe('Good probes that close it.'),
   half_open_max: count(1).default(1).describe('Probes at once.'),
   window: z
     .strictObject({
-      seconds: duration().optional().describe('Looks at the requests of this span. Either this or `calls`.'),
+      seconds: span().optional().describe('Looks at the requests of this span. Either this or `calls`.'),
       calls: count(1).optional().describe('Looks at so many requests.'),
       min_calls: count(1).optional().describe('With fewer requests the circuit stays closed. 10 by default, or `calls` if that is fewer.'),
       failure_rate: z.number().min(0.001).max(1).default(0.5).describe('The share of failures that opens.'),
       slow_rate: z.number().min(0.001).max(1).default(1).describe('The share of slow requests that opens.'),
       slow_after: duration().optional().describe('From when on a request is slow. None is by default.'),
     })
+    .superRefine(oneWindow)
     .optional()
     .describe('Opens by the share of bad calls instead of a row of them.'),
   fallback: answer.optional().describe('What to answer while the circuit is open.'),

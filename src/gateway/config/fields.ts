@@ -10,6 +10,9 @@ export const duration = (): z.ZodType<number, number | string> =>
     return z.NEVER;
   });
 
+/** A span in which something has to happen: longer than none. */
+export const span = (): z.ZodType<number, number | string> => duration().refine((ms) => ms > 0, 'must be longer than 0');
+
 /** A whole number of at least `min`. */
 export const count = (min: number = 0): z.ZodNumber =>
   z.int(`must be a whole number of at least ${min}`).min(min, `must be at least ${min}`);

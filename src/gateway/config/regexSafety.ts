@@ -1,6 +1,6 @@
 /**
- * Finds quantifiers inside quantifiers, such as `(a+)+`: a backtracking engine needs exponential time for them ("ReDoS").
- * A repeated group that begins or ends with a character that nothing repeated inside of it can match, such as `(/[^/]+)*`,
+ * Finds quantifiers inside quantifiers, such as `(a+)+`: a backtracking engine needs exponential time for them ("ReDoS"); and three of them
+ * in a row that can stand for the same text, such as `.*a.*a.*b`, for which it needs the third power of the length. A repeated group that begins or ends with a character that nothing repeated inside of it can match, such as `(/[^/]+)*`,
  * has only one way to match and is left alone.
  */
 export function isUnsafeRegex(source: string): boolean {
@@ -41,7 +41,7 @@ class Scan {
   }
 
   unsafe(): boolean {
-    return this.#alternatives().some(isUnsafe);
+    return this.#alternatives().some((sequence) => isUnsafe(sequence) || climbs(sequence));
   }
 
   #take(pattern: RegExp): RegExpExecArray | null {
@@ -120,3 +120,38 @@ const ascii = Array.from({ length: 128 }, (_, code) => String.fromCharCode(code)
 function allAtoms(sequence: Sequence): readonly Atom[] {
   return sequence.flatMap((atom) => [atom, ...(atom.group ?? []).flatMap(allAtoms)]);
 }
+
+/** Two such quantifiers in a row are bearable on a path of bounded length, three are not. */
+const mostInARow = 2;
+
+function climbs(sequence: Sequence): boolean {
+  if (sequence.some(({ group }) => group?.some(climbs))) return true;
+  const atoms = inlined(sequence);
+  const last = atoms.at(-1);
+  // What takes everything up to the end cannot fail.
+  if (last?.repeated && visible.every((character) => last.matches?.test(character))) atoms.pop();
+  const rows = atoms.map(() => 0);
+  for (const [j, atom] of atoms.entries()) {
+    if (!atom.repeated) continue;
+    const before = rows.filter(
+      (row, i) => row > 0 && i < j && atoms.slice(i + 1, j + 1).every((one) => one.optional || meet(atoms[i] as Atom, one)),
+    );
+    rows[j] = 1 + Math.max(0, ...before);
+  }
+  return rows.some((row) => row > mostInARow);
+}
+
+/** The atoms with what stands in a group just once, and without what takes no text. */
+function inlined(sequence: Sequence): Atom[] {
+  return sequence.flatMap((atom) => {
+    if (atom.group === undefined) return atom.matches === undefined ? [] : [atom];
+    return atom.group.length === 1 && !atom.repeated && !atom.optional ? inlined(atom.group[0] as Sequence) : [atom];
+  });
+}
+
+/** Whether some character can be taken by both. */
+function meet({ matches: one }: Atom, { matches: other }: Atom): boolean {
+  return one === undefined || other === undefined || ascii.some((character) => one.test(character) && other.test(character));
+}
+
+const visible = ascii.slice(0x21, 0x7f);

@@ -61,7 +61,8 @@ export function objections(root: unknown): readonly Objection[] {
 }
 
 const unsafe =
-  'repeats something that repeats itself, which can take for ever on a long path; write it without a quantifier in a quantifier';
+  'repeats something that repeats itself, which can take for ever on a long path; write it without a quantifier in a quantifier, and ' +
+  'without more than two such as .* in a row ([^/]* ends at a slash)';
 
 function unknownUpstream(name: string, known: readonly string[]): string {
   const near = nearest(name, known);

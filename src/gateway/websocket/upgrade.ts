@@ -36,6 +36,8 @@ export interface UpgradeWays {
 /** The doorway of upgrades: every one of them is checked, goes through the policies, and ends as a tunnel or with an answer. */
 export class Upgrades {
   readonly #ways: UpgradeWays;
+  /** The clients whose handshakes are under way. */
+  readonly #waiting = new Set<Duplex>();
   #closing = false;
 
   constructor(ways: UpgradeWays) {
@@ -58,7 +60,7 @@ export class Upgrades {
     try {
       const exchange = this.#ways.exchangeFor(request, socket, head);
       if (exchange instanceof Problem) this.#refuse(request, socket, exchange);
-      else new Visitor(this.#ways, exchange, socket).run();
+      else this.#receive(exchange, socket);
     } catch (error) {
       this.#refuse(request, socket, problemOf(error));
     }
@@ -68,6 +70,17 @@ export class Upgrades {
   close(graceMs: number, code: number = 1001): Promise<void> {
     this.#closing = true;
     return this.#ways.tunnels.closeAll(code, graceMs);
+  }
+
+  /** Ends the handshakes that are under way. */
+  giveUp(): void {
+    for (const socket of this.#waiting) socket.destroy();
+  }
+
+  #receive(exchange: Exchange, socket: Duplex): void {
+    const received = new Visitor(this.#ways, exchange, socket).run();
+    this.#waiting.add(socket);
+    void received.then(() => this.#waiting.delete(socket));
   }
 
   #refuse({ method }: IncomingMessage, socket: Duplex, problem: Problem): void {
@@ -90,7 +103,8 @@ class Visitor {
     this.#socket = socket;
   }
 
-  run(): void {
+  /** Resolves, and never rejects, once the client has its answer. */
+  run(): Promise<void> {
     const socket = this.#socket;
     const handshake = this.#ways.run(this.#exchange);
     const left = (): void => {
@@ -105,13 +119,13 @@ class Visitor {
       socket[change]('close', left)[change]('end', left)[change]('readable', look);
     };
     waiting(true);
-    handshake.answer
+    return handshake.answer
       .finally(() => waiting(false))
       .then(
         (answer) => this.#answer(answer),
         (error: unknown) => this.#write(answerOf(problemOf(error), this.#exchange.correlationId), error),
       )
-      .catch(() => socket.destroy());
+      .catch(() => void socket.destroy());
   }
 
   #answer(answer: Answer): void {

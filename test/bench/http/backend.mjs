@@ -2,12 +2,18 @@
 import { createServer } from 'node:net';
 
 const head = (length) =>
-  `HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: ${length}\r\nCache-Control: max-age=60\r\n` +
-  'ETag: "one"\r\nDate: Sat, 01 Jan 2000 00:00:00 GMT\r\nConnection: keep-alive\r\n\r\n';
+  `HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: ${length}\r\nCache-Control: max-age=86400\r\n` +
+  `ETag: "one"\r\nDate: ${new Date().toUTCString()}\r\nConnection: keep-alive\r\n\r\n`;
 
-const small = Buffer.from(head(1024) + 'x'.repeat(1024));
 const bigLength = 10 * 1024 * 1024;
-const bigHead = Buffer.from(head(bigLength));
+let small;
+let bigHead;
+const print = () => {
+  small = Buffer.from(head(1024) + 'x'.repeat(1024));
+  bigHead = Buffer.from(head(bigLength));
+};
+print();
+setInterval(print, 1000).unref();
 const piece = Buffer.alloc(65_536, 'x');
 
 /** Writes 10 MB no faster than they are read. */

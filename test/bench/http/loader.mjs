@@ -44,10 +44,13 @@ class Asker {
 }
 
 const askers = Array.from({ length: Number(connections) }, () => new Asker());
-setTimeout(() => {
-  over = true;
-  for (const { socket } of askers) socket.destroy();
-  times.sort((a, b) => a - b);
-  const at = (part) => times[Math.floor(times.length * part)] ?? 0;
-  console.log(JSON.stringify({ requests: times.length, bytes, p50: at(0.5), p99: at(0.99), wrong }));
-}, 1000 * Number(seconds));
+setTimeout(
+  () => {
+    over = true;
+    for (const { socket } of askers) socket.destroy();
+    times.sort((a, b) => a - b);
+    const at = (part) => times[Math.floor(times.length * part)] ?? 0;
+    console.log(JSON.stringify({ requests: times.length, bytes, p50: at(0.5), p99: at(0.99), wrong }));
+  },
+  1000 * Number(seconds),
+);

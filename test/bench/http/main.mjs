@@ -7,8 +7,7 @@ import { sectionTable, verdictsOf } from './table.mjs';
 
 const words = process.argv.slice(2).filter((word) => !word.startsWith('--'));
 const json = process.argv.includes('--json');
-const option = (name, otherwise) =>
-  Number(process.argv.find((word) => word.startsWith(`--${name}=`))?.slice(name.length + 3) ?? otherwise);
+const option = (name, otherwise) => Number(process.argv.find((word) => word.startsWith(`--${name}=`))?.slice(name.length + 3) ?? otherwise);
 const how = { rounds: option('rounds', 11), seconds: option('seconds', 2), warmUp: option('warm-up', 3) };
 
 const tell = (text) => {
