@@ -32,7 +32,7 @@ const mostMemory = 256 * 1024 * 1024;
 
 /** Opens the store that a configuration names. */
 export async function openStore(store: ResolvedConfig['store'], clock: Clock): Promise<Provider> {
-  if (store.redis === undefined) return memory({ clock, maxBytes: mostMemory });
+  if (store.redis === undefined) return memory({ clock, maxBytes: mostMemory, maxEntries: 1_000_000 });
   // Only here: who has no Redis needs no client for it.
   const { redis } = await import('../redis/index.js');
   return redis({ url: store.redis.url });

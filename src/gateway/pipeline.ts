@@ -54,7 +54,7 @@ export class Pipeline {
       return [{ sees, upgrades: feature.upgrades, plain: name !== 'websocket', behaviours }];
     });
     const sees = used.some((stage) => stage.sees === 'answer');
-    const failures = sees ? [throwFailures] : [];
+    const failures = sees ? [throwFailures(new Set(features.retry?.on))] : [];
     const compiled = (of: typeof used, forward: Forward): Next =>
       compile([...of.flatMap(({ behaviours }) => behaviours), ...failures, last(forward)]) as Next;
     this.#plain = compiled(

@@ -71,7 +71,7 @@ function poolTarget(upstream: Upstream, config: UpstreamConfig, runtime: Runtime
   const name = circuitOf(upstream.name);
   const place = { site: { fn: () => undefined, method: name, form: 'function' as const }, ordinal: 0 };
   const last: Behaviour = { run: (call) => forward(exchangeOf(call), call) };
-  const guarded = compile([...breaker(config.circuit_breaker, runtime, place, name), throwFailures, last]);
+  const guarded = compile([...breaker(config.circuit_breaker, runtime, place, name), throwFailures(), last]);
   return { ...target, forward: (_exchange, call: Call) => (guarded(call) as Promise<Answer>).catch(answered) };
 }
 

@@ -76,6 +76,8 @@ export class Exchange {
   readonly reply: RawHeaders = [];
   /** Fields that go to the upstream in place of what the client sent, after everything hop-by-hop is gone. An empty value takes the field out. */
   readonly assert: RawHeaders = [];
+  /** The cookie that ties the client to its server: the gateway's own, which no cache keeps. */
+  tie: string | undefined = undefined;
   /** How the cache answered: `hit`, `miss`, `stale`, `revalidated`, `bypass`. */
   cacheResult: string | undefined = undefined;
   /** The server that was asked last. */

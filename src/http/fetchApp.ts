@@ -77,6 +77,7 @@ export function responseOf(exchange: Exchange, answer: Answer, body: ReadableStr
   for (let i = 0; i < answer.headers.length; i += 2) headers.append(answer.headers[i] as string, answer.headers[i + 1] as string);
   const { reply } = exchange;
   for (let i = 0; i < reply.length; i += 2) headers.set(reply[i] as string, reply[i + 1] as string);
+  if (exchange.tie !== undefined) headers.append('set-cookie', exchange.tie);
   return new Response(body instanceof Uint8Array ? new Uint8Array(body) : body, { status: answer.status, headers });
 }
 

@@ -39,8 +39,10 @@ export function handToNode(app: NodeApp): (exchange: Exchange) => Promise<Answer
     new Promise((resolve, reject) => {
       const { request, response } = exchange.origin;
       if (request === undefined || response === undefined) return reject(new Problem('internal_server_error'));
-      replies.set(response, { reply: exchange.reply, writeHead: Reflect.get(response, 'writeHead') as Handed['writeHead'] });
-      response.writeHead = writeHeadWithReply;
+      const handed = response as Handed;
+      handed[replyOf] = exchange.reply;
+      handed[headOf] = Reflect.get(response, 'writeHead') as Handed[typeof headOf];
+      handed.writeHead = writeHeadWithReply;
       const result = listen(app, asTheAppSees(exchange, request), response, reject);
       // What answers by a promise may still fail by it.
       if (result instanceof Promise) result.then(() => resolve(handled), reject);
@@ -48,17 +50,18 @@ export function handToNode(app: NodeApp): (exchange: Exchange) => Promise<Answer
     });
 }
 
-interface Handed {
-  readonly reply: RawHeaders;
-  readonly writeHead: (this: ServerResponse, ...args: unknown[]) => unknown;
+const replyOf = Symbol('reply');
+const headOf = Symbol('writeHead');
+
+/** A response that knows the fields of `reply`, and the `writeHead` that it had. One function for all of them costs less than one for each. */
+interface Handed extends ServerResponse {
+  [replyOf]: RawHeaders;
+  [headOf]: (this: ServerResponse, ...args: unknown[]) => unknown;
 }
 
-/** The fields of `reply` and the `writeHead` that was there before, by response: one function for all of them costs less than one for each. */
-const replies = new WeakMap<ServerResponse, Handed>();
-
 /** The gateway's fields stand on every answer, whatever the app says of them. */
-const writeHeadWithReply = function (this: ServerResponse, status: number, ...rest: unknown[]): ServerResponse {
-  const { reply, writeHead } = replies.get(this) as Handed;
+const writeHeadWithReply = function (this: Handed, status: number, ...rest: unknown[]): ServerResponse {
+  const { [replyOf]: reply, [headOf]: writeHead } = this;
   const given = rest.at(-1);
   if (isPlain(given) && this.getHeaderNames().length === 0) {
     rest[rest.length - 1] = withReply(given, reply);

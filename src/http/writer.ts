@@ -7,19 +7,26 @@ import type { Answer, Exchange } from './exchange.js';
 import { isExpecting } from './expect.js';
 import { headerOf, isReplaced, type RawHeaders, setHeader } from './headers.js';
 
+/** How long a body may be silent where no timeout says it, in milliseconds. */
+const longestSilence = 300_000;
+
 /** Up to this size a body goes out together with its head, as one text: one write instead of two. */
 const smallBody = 16_384;
+
+/** So much may wait for a client before the source is told to pause: to stop and start it for each chunk costs a third of a long body. */
+const mostWaiting = 131_072;
 
 /** What the client's side of an exchange needs of a response; `ServerResponse` has all of it, and a captured one hands out its own. */
 export type ResponseOut = Pick<
   ServerResponse,
-  'writeHead' | 'write' | 'end' | 'flushHeaders' | 'destroy' | 'addTrailers' | 'on' | 'destroyed'
+  'writeHead' | 'write' | 'end' | 'flushHeaders' | 'destroy' | 'addTrailers' | 'on' | 'destroyed' | 'writableLength'
 >;
 
 /** Writes an answer to the client, with the fields of `exchange.reply`. A body that breaks off breaks the connection: no clean end is faked. */
 export function writeAnswer(exchange: Exchange, answer: Answer, out: ResponseOut, clock: Clock): void {
   const { body, status } = answer;
   const headers = merged(answer.headers, exchange.reply);
+  if (exchange.tie !== undefined) headers.push('Set-Cookie', exchange.tie);
   closeIfUnread(exchange, headers);
   if (isSource(body)) {
     if (exchange.method !== 'HEAD' && status !== 204 && status !== 304)
@@ -102,11 +109,9 @@ class Writer implements Sink {
       this.#first = undefined;
     }
     this.#out.on('close', () => this.#gone());
-    if (this.#exchange.idle > 0) {
-      this.#idle = deadlinesOf(this.#clock, this.#exchange.idle);
-      this.#deadline = new Deadline<Writer>(this, silent);
-      this.#idle.add(this.#deadline);
-    }
+    this.#idle = deadlinesOf(this.#clock, this.#exchange.idle > 0 ? this.#exchange.idle : longestSilence);
+    this.#deadline = new Deadline<Writer>(this, silent);
+    this.#idle.add(this.#deadline);
   }
 
   write(chunk: Uint8Array): boolean {
@@ -151,7 +156,7 @@ class Writer implements Sink {
 
   #push(chunk: Uint8Array): boolean {
     this.#progress();
-    if (this.#out.write(chunk)) return true;
+    if (this.#out.write(chunk) || this.#out.writableLength < mostWaiting) return true;
     if (!this.#draining) {
       this.#draining = true;
       this.#out.on('drain', () => {

@@ -2,7 +2,7 @@ import type { AnyArgs } from '../core/decorate.js';
 import type { Call } from '../core/call.js';
 import type { Duration } from '../core/duration.js';
 import { callerKey } from '../core/callerKey.js';
-import { circuitOpen } from '../core/errors.js';
+import { circuitOpen, TimeoutError } from '../core/errors.js';
 import { selector } from '../core/failures.js';
 import { ByName } from '../core/identity.js';
 import { escapePart, prefixOf } from '../core/keyspace.js';
@@ -181,8 +181,9 @@ export const circuitBreaker = definePolicy({
         return undefined;
       },
       failure(error, permit, call) {
-        // The caller gave up: that says nothing about the function.
-        if (call.aborted || !counts(error)) permit.circuit.ignored(permit);
+        // A caller who gave up says nothing about the function; a timeout further out says that it was too slow.
+        const cause = call.aborted ? call.reason : error;
+        if ((call.aborted && !(cause instanceof TimeoutError)) || !counts(cause)) permit.circuit.ignored(permit);
         else permit.circuit.failed(permit);
         return undefined;
       },

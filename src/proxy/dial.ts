@@ -135,7 +135,8 @@ class Dial {
     this.#over = true;
     const status = response.statusCode as number;
     const headers = responseHeaders(response.rawHeaders, status, this.#exchange, server.origin);
-    this.#upstream.tie(this.#exchange, server, headers);
+    this.#upstream.tie(this.#exchange, server);
+    if (this.#exchange.tie !== undefined) headers.push('set-cookie', this.#exchange.tie);
     this.#answer = tunnel === undefined ? { status, headers, body: fromReadable(response) } : { status, headers, body: undefined, tunnel };
     this.#resolve(this.#answer);
   }

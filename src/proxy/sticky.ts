@@ -2,12 +2,15 @@ import type { Exchange } from '../http/exchange.js';
 import { type RawHeaders, isNamed } from '../http/headers.js';
 import type { Server } from './server.js';
 
+/** What the cookies of sticky pools begin with, unless they are given another name. They tell servers apart, not clients. */
+export const stickyPrefix = 'premier_';
+
 /** Keeps a client on its server by a cookie that holds the server's id. */
 export class Sticky {
   readonly #cookie: string;
 
   constructor(pool: string, sticky: 'cookie' | { readonly cookie: string }) {
-    this.#cookie = sticky === 'cookie' ? `premier_${pool.replaceAll(/[^\w-]/g, '_')}` : sticky.cookie;
+    this.#cookie = sticky === 'cookie' ? `${stickyPrefix}${pool.replaceAll(/[^\w-]/g, '_')}` : sticky.cookie;
   }
 
   /** The server that a client was with, when it can still be asked. */
@@ -16,11 +19,11 @@ export class Sticky {
     return id === undefined ? undefined : servers.find((server) => server.id === id);
   }
 
-  /** Tells the client where it belongs, unless it knows. */
-  tell(exchange: Exchange, server: Server, headers: RawHeaders): void {
-    if (this.#idOf(exchange.headers) === server.id) return;
+  /** The cookie that tells the client where it belongs, unless it knows. */
+  tell(exchange: Exchange, server: Server): string | undefined {
+    if (this.#idOf(exchange.headers) === server.id) return undefined;
     const secure = exchange.scheme === 'https' ? '; Secure' : '';
-    headers.push('set-cookie', `${this.#cookie}=${server.id}; Path=/; HttpOnly; SameSite=Lax${secure}`);
+    return `${this.#cookie}=${server.id}; Path=/; HttpOnly; SameSite=Lax${secure}`;
   }
 
   #idOf(headers: RawHeaders): string | undefined {

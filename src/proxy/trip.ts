@@ -92,7 +92,7 @@ export class Trip extends Inflow implements Passenger {
     this.#answered = true;
     this.#upstream.answered(server, status, this.#upstream.clock.monotonic() - this.#sentAt);
     const headers = responseHeaders(raw, status, exchange, server.origin);
-    this.#upstream.tie(exchange, server, headers);
+    this.#upstream.tie(exchange, server);
     const bare = exchange.method === 'HEAD' || status === 204 || status === 304;
     this.#resolve({ status, headers, body: bare ? undefined : this });
     return true;

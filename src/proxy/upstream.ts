@@ -131,8 +131,8 @@ export class Upstream {
   }
 
   /** Ties the client to the server, where the pool is sticky. */
-  tie(exchange: Exchange, server: Server, headers: string[]): void {
-    this.#sticky?.tell(exchange, server, headers);
+  tie(exchange: Exchange, server: Server): void {
+    if (this.#sticky !== undefined) exchange.tie = this.#sticky.tell(exchange, server);
   }
 
   /** Sends nothing new to a server; what is under way ends as it would. Throws `OptionsError` on an unknown one. */

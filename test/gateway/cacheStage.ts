@@ -94,7 +94,7 @@ export class Stage {
         return this.upstream(exchange, call);
       },
     };
-    return new Way(site, compile([...behaviours, throwFailures, last]) as (call: Call) => Promise<Answer>, this.clock);
+    return new Way(site, compile([...behaviours, throwFailures(), last]) as (call: Call) => Promise<Answer>, this.clock);
   }
 }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { describe, test } from 'node:test';
+import { describe, test, type TestContext } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { ConfigError } from '../../src/gateway/config/configError.js';
 import { deadUrl, makeGateway, openGateway, rawRequest, send, startRaw, startUpstream } from '../support/gateways.js';
@@ -143,7 +143,7 @@ describe('a body passes untouched', { timeout: 30_000 }, () => {
 });
 
 describe('an https: server', { timeout: 30_000 }, () => {
-  async function secure(t: import('node:test').TestContext): Promise<string> {
+  async function secure(t: TestContext): Promise<string> {
     const server = createServer({ key: serverKey, cert: serverCertificate }, (_request, response) => void response.end('secret'));
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');

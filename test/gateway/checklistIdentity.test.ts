@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { RequestListener } from 'node:http';
 import { describe, test } from 'node:test';
 import { openGateway, rawRequest, send } from '../support/gateways.js';
 import { head, statusesOf, valuesOf, watched } from './checklistTools.js';
@@ -103,9 +104,7 @@ describe('what the gateway vouches for cannot be forged', { timeout: 30_000 }, (
     test(`${name} does not reach an app, by the one way or the other`, async (t) => {
       const see = {
         app: ((request, response) =>
-          void response.end(
-            JSON.stringify([request.headers, request.rawHeaders, request.headersDistinct]),
-          )) as import('node:http').RequestListener,
+          void response.end(JSON.stringify([request.headers, request.rawHeaders, request.headersDistinct]))) as RequestListener,
       };
       for (const features of [{}, { timeout: 5 }]) {
         const { port } = await openGateway(t, { default_features: features }, see);

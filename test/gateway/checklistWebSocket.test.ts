@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, test } from 'node:test';
+import { describe, test, type TestContext } from 'node:test';
 import { openGateway, rawRequest, send, startRaw, startUpstream, until } from '../support/gateways.js';
 import { head, statusesOf, wire } from './checklistTools.js';
 
@@ -14,7 +14,7 @@ const accepted = head(
 );
 
 /** An upstream that takes every WebSocket and then sends back what it gets. */
-async function echo(t: import('node:test').TestContext) {
+async function echo(t: TestContext) {
   const heads: string[] = [];
   const upstream = await startRaw(t, (socket) => {
     socket.setEncoding('latin1');

@@ -75,6 +75,14 @@ describe('retry', () => {
     assert.deepEqual(asked, { '/500': 2, '/503': 1, '/404': 1 });
   });
 
+  test('a 429 is tried again where `on` lists it, and opens no circuit', async (t) => {
+    let asked = 0;
+    const upstream = await startUpstream(t, (_request, response) => response.writeHead(++asked < 3 ? 429 : 200).end());
+    const features = { retry: { wait: 0.001, on: [429] }, circuit_breaker: { failure_threshold: 1 } };
+    const { url } = await openGateway(t, all(features), { servers: [upstream.url] });
+    assert.deepEqual([(await send(url)).status, asked], [200, 3]);
+  });
+
   test('an Idempotency-Key opts a POST in, with its body', async (t) => {
     const bodies: string[] = [];
     const upstream = await startUpstream(t, (request, response) => {
@@ -198,6 +206,16 @@ describe('circuit breaker', () => {
     for (const path of ['/a', '/b']) assert.equal((await send(url + path)).status, 503);
     assert.equal(asked, 2);
     assert.match((await send(`${url}/circuit-breakers`)).body, /upstream users/);
+  });
+
+  test('requests that the total timeout ended open it', async (t) => {
+    let asked = 0;
+    const upstream = await startUpstream(t, () => void asked++);
+    const features = { timeout: 0.05, circuit_breaker: { failure_threshold: 2 } };
+    const { url } = await openGateway(t, all(features), { servers: [upstream.url] });
+    const statuses = [];
+    for (let i = 0; i < 4; i++) statuses.push((await send(url)).status);
+    assert.deepEqual([statuses, asked], [[504, 504, 503, 503], 2]);
   });
 
   test('an open circuit answers with its fallback', async (t) => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { isUnsafeRegex } from '../../src/gateway/config/regexSafety.js';
 import { describe, test } from 'node:test';
 import { OptionsError } from '../../src/core/errors.js';
+import { isUnsafeRegex } from '../../src/gateway/config/regexSafety.js';
 import { Router, type Routed } from '../../src/gateway/router.js';
 import { compilePattern } from '../../src/gateway/routerPattern.js';
 

@@ -47,7 +47,7 @@ const cache = z.strictObject({
   expire_s: duration()
     .optional()
     .describe(
-      'How long an answer is fresh where the upstream says nothing: its word wins. Without either, an answer is kept until it is dropped.',
+      'How long an answer is fresh where the upstream says nothing: its word wins. Without either, an answer is kept until it is dropped; 0 leaves it to RFC 9111, which guesses by Last-Modified.',
     ),
   cache_key: word().optional().describe('A template for the key: `"user:{path.id}:{query.page}"`. The address by default.'),
   vary: z.array(fieldName()).default([]).describe('Request fields that tell answers apart, beside those of `Vary`.'),

@@ -262,5 +262,6 @@ export function adopt(exchange: Exchange, copy: Exchange): void {
   exchange.server = copy.server;
   exchange.retries = copy.retries;
   exchange.failures = copy.failures;
+  exchange.tie = copy.tie;
   exchange.reply.push(...copy.reply);
 }

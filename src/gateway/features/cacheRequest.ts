@@ -1,5 +1,6 @@
 import type { Asker } from '../../http/caching/storable.js';
 import type { Exchange } from '../../http/exchange.js';
+import { stickyPrefix } from '../../proxy/sticky.js';
 import { headerOf, isNamed, joinedOf, type RawHeaders } from '../../http/headers.js';
 
 /** What a request has that matters to a cache, one bit each. */
@@ -25,7 +26,7 @@ export function traitsOf({ headers, consumer }: Exchange): number {
         if (isNamed(name, 'range')) traits |= has.range;
         break;
       case 6:
-        if (isNamed(name, 'cookie')) traits |= has.cookie;
+        if (isNamed(name, 'cookie')) traits |= isOwn(headers[i + 1] as string) ? 0 : has.cookie;
         else if (isNamed(name, 'pragma')) traits |= has.cacheControl;
         break;
       case 8:
@@ -46,6 +47,11 @@ export function traitsOf({ headers, consumer }: Exchange): number {
     }
   }
   return traits;
+}
+
+/** Whether all cookies are those of sticky pools, which say nothing about the client. */
+function isOwn(cookies: string): boolean {
+  return cookies.split(';').every((cookie) => cookie.trimStart().startsWith(stickyPrefix));
 }
 
 function ofThirteen(name: string): number {

@@ -7,12 +7,16 @@ import { aroundExchange } from '../feature.js';
 
 /**
  * Lets an upstream's 5xx travel as a thrown `Answered`, so that retry, circuit breaker and fallback see a failure. It stands inside all of
- * them; outside, the error is an answer again.
+ * them; outside, the error is an answer again. `others` are further statuses that are tried again.
  */
-export const throwFailures: Behaviour = aroundExchange((exchange, next, call) => next(call).then((answer) => passed(exchange, answer)));
+export function throwFailures(others: ReadonlySet<unknown> = none): Behaviour {
+  return aroundExchange((exchange, next, call) => next(call).then((answer) => passed(exchange, answer, others)));
+}
 
-function passed(exchange: Exchange, answer: Answer): Answer {
-  if (answer.status < 500) return answer;
+const none: ReadonlySet<unknown> = new Set();
+
+function passed(exchange: Exchange, answer: Answer, others: ReadonlySet<unknown>): Answer {
+  if (answer.status < 500 && !others.has(answer.status)) return answer;
   (exchange.failures ??= []).push(answer);
   throw new Answered(answer);
 }

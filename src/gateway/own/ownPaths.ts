@@ -43,11 +43,25 @@ export function ownPaths(options: OwnPathsOptions): OwnPaths {
   };
   return (exchange) => {
     const { path } = exchange;
-    const own = exact.get(path) ?? (isReset(path) ? resetting : undefined);
+    const own = exact.get(path) ?? (isReset(path) ? resetting : isReserved(path) ? reserved : undefined);
     if (own === undefined) return undefined;
     exchange.pattern = own.pattern;
     return answered(own, exchange);
   };
+}
+
+/** What comes in a later version, and must not reach an upstream until then: a master key is sent to some of it. */
+const reserved: Own = {
+  pattern: '/admin/*',
+  methods: ['GET', 'HEAD', 'POST', 'PUT', 'DELETE'],
+  answer: () => {
+    throw new Problem('not_implemented', { message: 'API keys and the dashboard come in a later version' });
+  },
+};
+
+function isReserved(path: string): boolean {
+  const maybe = path.startsWith('/admin/') || path.startsWith('/premier/');
+  return maybe && /^\/(admin\/(generate_key|keys)|premier\/dashboard)(\/|$)/.test(path);
 }
 
 function isReset(path: string): boolean {
