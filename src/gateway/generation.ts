@@ -65,7 +65,7 @@ export class Generation {
         };
       }),
     );
-    this.#other = this.#compiled(init, '*', '*', config.default_features ?? {}, undefined);
+    this.#other = this.#compiled(init, labels.has('*') ? 'default_features' : '*', '*', config.default_features ?? {}, undefined);
   }
 
   /** Apart from the constructor: what a pipeline keeps must not keep the generation before, and with it all before that. */
