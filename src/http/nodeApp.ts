@@ -42,7 +42,7 @@ export function handToNode(app: NodeApp): (exchange: Exchange) => Promise<Answer
       const handed = response as Handed;
       handed[replyOf] = exchange.reply;
       handed[headOf] = Reflect.get(response, 'writeHead') as Handed[typeof headOf];
-      handed.writeHead = writeHeadWithReply;
+      response.writeHead = writeHeadWithReply;
       const result = listen(app, asTheAppSees(exchange, request), response, reject);
       // What answers by a promise may still fail by it.
       if (result instanceof Promise) result.then(() => resolve(handled), reject);
