@@ -14,16 +14,18 @@ export const others = '1';
 export async function open(name, { target = '', core = measured, flags = [], env = {} } = {}) {
   const command = pinned ? { execPath: 'taskset', execArgv: ['-c', core, process.execPath, ...flags] } : { execArgv: flags };
   const child = fork(path, [name, target], { ...command, env: { ...process.env, ...env }, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
-  child.once('exit', (code) => {
-    if (code) console.error(`${name} ended with ${code}`);
+  const ended = once(child, 'exit').then(([code, signal]) => {
+    throw new Error(`${name} ended with ${signal ?? code}`);
   });
-  const [{ port }] = await once(child, 'message');
+  // Also when nobody waits for it.
+  ended.catch(() => undefined);
+  const [{ port }] = await Promise.race([once(child, 'message'), ended]);
   return {
     name,
     url: `http://127.0.0.1:${port}`,
     async usage() {
       child.send('usage');
-      return (await once(child, 'message'))[0];
+      return (await Promise.race([once(child, 'message'), ended]))[0];
     },
     async close() {
       if (child.exitCode !== null || child.signalCode !== null) return;
