@@ -1,6 +1,7 @@
 import process from 'node:process';
 import { systemClock } from '../core/clock.js';
-import { Metrics, type MetricsSnapshot } from '../observe/metrics.js';
+import type { MetricsSnapshot } from '../observe/exposition.js';
+import { Metrics } from '../observe/metrics.js';
 import { Conversation } from './ipcConversation.js';
 import { IpcProvider } from './ipcProvider.js';
 import type { Io } from './io.js';

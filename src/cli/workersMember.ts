@@ -1,6 +1,6 @@
 import type { Worker } from 'node:cluster';
 import { type Clock, systemClock } from '../core/clock.js';
-import type { MetricsSnapshot } from '../observe/metrics.js';
+import type { MetricsSnapshot } from '../observe/exposition.js';
 import { Conversation } from './ipcConversation.js';
 import type { Started } from './serveBanner.js';
 

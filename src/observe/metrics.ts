@@ -1,8 +1,7 @@
-import { AggregatorRegistry, type Metric, Registry } from 'prom-client';
 import type { Events } from '../core/events.js';
 import type { Exchange } from '../http/exchange.js';
-import { alone, byKey, type FamilyInit, register } from './family.js';
-import { processMetrics } from './processMetrics.js';
+import type { Exposition, MetricsSnapshot } from './exposition.js';
+import { alone, byKey, type FamilyInit } from './family.js';
 import { type CircuitReading, circuitFamilies, upstreamFamilies, type UpstreamReading } from './readings.js';
 import { Traffic } from './traffic.js';
 
@@ -16,9 +15,6 @@ export interface MetricsOptions {
   readonly process?: boolean;
 }
 
-/** The metrics of one process as data, for another process that sums several. */
-export type MetricsSnapshot = readonly object[];
-
 /** A snapshot's family, as far as summing looks into it. */
 interface Counted {
   readonly type?: unknown;
@@ -26,8 +22,9 @@ interface Counted {
 
 /** Counts what happens in one gateway, and tells it to Prometheus. Labels are patterns of paths, never what a client sent. */
 export class Metrics {
-  readonly contentType: string = Registry.PROMETHEUS_CONTENT_TYPE;
-  readonly #registry = new Registry();
+  readonly contentType: string = 'text/plain; version=0.0.4; charset=utf-8';
+  readonly #options: MetricsOptions;
+  #exposition: Promise<Exposition> | undefined;
   readonly #traffic = new Traffic();
   readonly #throttled = new Map<string, number>();
   readonly #retried = new Map<string, number>();
@@ -44,11 +41,7 @@ export class Metrics {
       events.on('throttled', ({ name }) => bump(this.#throttled, name)),
       events.on('retried', ({ name }) => bump(this.#retried, name)),
     ];
-    register(this.#registry, this.#families());
-    register(this.#registry, circuitFamilies(options.circuits ?? (() => [])));
-    register(this.#registry, upstreamFamilies(options.upstreams ?? (() => [])));
-    if (options.process === false) return;
-    for (const metric of processMetrics().getMetricsAsArray()) this.#registry.registerMetric(metric as unknown as Metric);
+    this.#options = options;
   }
 
   /** A request came. `request` must follow. */
@@ -80,13 +73,13 @@ export class Metrics {
   }
 
   /** Everything in Prometheus' text format. */
-  text(): Promise<string> {
-    return this.#registry.metrics();
+  async text(): Promise<string> {
+    return (await this.#told()).text();
   }
 
   /** Everything as plain data that can be sent to another process. */
   async snapshot(): Promise<MetricsSnapshot> {
-    return await this.#registry.getMetricsAsJSON();
+    return (await this.#told()).snapshot();
   }
 
   /** Listens no longer. What was counted can still be read. */
@@ -95,13 +88,21 @@ export class Metrics {
   }
 
   /** The metrics of several processes as one text. Of those in `gone` only what they counted is left: their gauges died with them. */
-  static merge(live: readonly MetricsSnapshot[], gone: readonly MetricsSnapshot[] = []): Promise<string> {
-    return AggregatorRegistry.aggregate([...live, ...gone.map(counters)]).metrics();
+  static async merge(live: readonly MetricsSnapshot[], gone: readonly MetricsSnapshot[] = []): Promise<string> {
+    return (await exposition()).aggregated([...live, ...gone.map(counters)]).metrics();
   }
 
   /** Several processes that are gone as one snapshot, so that what is kept of them does not grow with their number. */
   static async fold(gone: readonly MetricsSnapshot[]): Promise<MetricsSnapshot> {
-    return await AggregatorRegistry.aggregate(gone.map(counters)).getMetricsAsJSON();
+    return await (await exposition()).aggregated(gone.map(counters)).getMetricsAsJSON();
+  }
+
+  /** A gateway that is never scraped never loads what writes metrics down: an eighth of its memory. */
+  #told(): Promise<Exposition> {
+    return (this.#exposition ??= exposition().then(({ Exposition }) => {
+      const { circuits = () => [], upstreams = () => [], process = true } = this.#options;
+      return new Exposition([...this.#families(), ...circuitFamilies(circuits), ...upstreamFamilies(upstreams)], process);
+    }));
   }
 
   #families(): FamilyInit[] {
@@ -177,6 +178,8 @@ export class Metrics {
     ];
   }
 }
+
+const exposition = (): Promise<typeof import('./exposition.js')> => import('./exposition.js');
 
 function counters(snapshot: MetricsSnapshot): object[] {
   return snapshot.filter((family) => ['counter', 'histogram'].includes(String((family as Counted).type)));

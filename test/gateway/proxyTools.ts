@@ -4,7 +4,7 @@ import { type AddressInfo, type Server as TcpServer, type Socket, createServer a
 import type { TestContext } from 'node:test';
 import { Call } from '../../src/core/call.js';
 import { systemClock } from '../../src/core/clock.js';
-import { type Body, collect } from '../../src/http/body.js';
+import { type Body, collect, type Sink } from '../../src/http/body.js';
 import { Exchange, type ExchangeInit } from '../../src/http/exchange.js';
 import { createProxy } from '../../src/proxy/proxy.js';
 import { Upstream, type UpstreamInit } from '../../src/proxy/upstream.js';
@@ -150,4 +150,27 @@ export async function rejection(promise: Promise<unknown>): Promise<unknown> {
     return error;
   }
   throw new Error('it was not rejected');
+}
+
+/** A taker of a body that remembers what came. */
+export class Recorder implements Sink {
+  readonly chunks: Uint8Array[] = [];
+  trailers: string[] | undefined;
+  ended = false;
+  failure: Error | undefined;
+  constructor(private readonly takes: () => boolean = () => true) {}
+  get length(): number {
+    return this.chunks.reduce((sum, { length }) => sum + length, 0);
+  }
+  write(chunk: Uint8Array): boolean {
+    this.chunks.push(chunk);
+    return this.takes();
+  }
+  end(trailers?: string[]): void {
+    this.ended = true;
+    this.trailers = trailers;
+  }
+  fail(error: Error): void {
+    this.failure = error;
+  }
 }

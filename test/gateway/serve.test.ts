@@ -7,7 +7,7 @@ import type { Io } from '../../src/cli/io.js';
 import { run } from '../../src/cli/mainCommands.js';
 import { servePlan } from '../../src/cli/servePlan.js';
 import { GatewayConfig } from '../../src/gateway/config/gatewayConfig.js';
-import { fetched, fileOf, premier, serving, until, upstream } from './serveProcess.js';
+import { fetched, fileOf, premier, refused, serving, until, upstream } from './serveProcess.js';
 
 interface Told {
   readonly code: number;
@@ -148,7 +148,7 @@ describe('premier serve', { concurrency: 3 }, () => {
   test('SIGTERM lets a request under way finish and takes no more; /health says so before', async (t) => {
     const waiting: ServerResponse[] = [];
     const slow = await upstream(t, (_, response) => waiting.push(response));
-    const { path } = fileOf(t, `premier:\n  servers: [${slow}]\n  drain_delay: 0.5\n`);
+    const { path } = fileOf(t, `premier:\n  servers: [${slow}]\n  drain_delay: 2\n`);
     const { url, child, ended } = await serving(t, [path]);
     const answer = fetched(`${url}/slow`);
     await until(
@@ -160,10 +160,7 @@ describe('premier serve', { concurrency: 3 }, () => {
       () => fetched(`${url}/health`),
       ({ status }) => status === 503,
     );
-    await until(
-      () => fetched(`${url}/health`).catch(() => undefined),
-      (health) => health === undefined,
-    );
+    await refused(url);
     waiting[0]?.end('done');
     assert.equal((await answer).text, 'done');
     assert.equal(await ended, 0);
@@ -182,10 +179,7 @@ describe('premier serve', { concurrency: 3 }, () => {
       (count) => count === 1,
     );
     child.kill('SIGINT');
-    await until(
-      () => fetched(`${url}/health`).catch(() => undefined),
-      (health) => health === undefined,
-    );
+    await refused(url);
     child.kill('SIGINT');
     assert.equal(await ended, 1);
   });

@@ -87,19 +87,37 @@ export async function upstream(t: TestContext, listener: RequestListener): Promi
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-/** One request on a connection of its own, so that every worker gets some. */
-export function fetched(url: string): Promise<{ readonly status: number; readonly text: string; readonly headers: IncomingHttpHeaders }> {
-  return new Promise((resolve, reject) => {
-    get(url, { agent: false }, (response) => {
+/** One request on a connection of its own, so that every worker gets some. It may be awaited late: a failure waits with it. */
+export function fetched(url: string, within?: number): Promise<Fetched> {
+  const answer = new Promise<Fetched>((resolve, reject) => {
+    const signal = within === undefined ? {} : { signal: AbortSignal.timeout(within) };
+    get(url, { agent: false, ...signal }, (response) => {
       let text = '';
       response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
       response.on('error', reject).on('end', () => resolve({ status: response.statusCode ?? 0, text, headers: response.headers }));
     }).on('error', reject);
   });
+  answer.catch(() => undefined);
+  return answer;
+}
+
+/** What `fetched` brings. */
+interface Fetched {
+  readonly status: number;
+  readonly text: string;
+  readonly headers: IncomingHttpHeaders;
+}
+
+/** Waits until nobody takes requests any more. A connection that the primary of a cluster took and no worker will is never answered. */
+export async function refused(url: string): Promise<void> {
+  await until(
+    () => fetched(`${url}/health`, 500).catch(() => undefined),
+    (answer) => answer === undefined,
+  );
 }
 
 /** Asks again and again until the answer fits: for what another process does in its own time. */
-export async function until<T>(ask: () => T | Promise<T>, fits: (answer: T) => boolean, within: number = 10_000): Promise<T> {
+export async function until<T>(ask: () => T | Promise<T>, fits: (answer: T) => boolean, within: number = 30_000): Promise<T> {
   const end = performance.now() + within;
   for (;;) {
     const answer = await ask();

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { request, type ServerResponse } from 'node:http';
 import { describe, test } from 'node:test';
-import { childrenOf, fetched, fileOf, premier, type Running, serving, until, upstream } from './serveProcess.js';
+import { childrenOf, fetched, fileOf, premier, refused, type Running, serving, until, upstream } from './serveProcess.js';
 
 const workersOf = ({ child }: Running): number[] => childrenOf(child.pid as number);
 const countOf = (metrics: string, pattern: RegExp): number =>
@@ -129,10 +129,7 @@ describe('premier serve --workers', { concurrency: 2 }, () => {
       (count) => count === 8,
     );
     running.child.kill('SIGTERM');
-    await until(
-      () => fetched(`${running.url}/health`).catch(() => undefined),
-      (answer) => answer === undefined,
-    );
+    await refused(running.url);
     for (const response of waiting) response.end('done');
     for (const { text } of await Promise.all(answers)) assert.equal(text, 'done');
     assert.equal(await running.ended, 0);
@@ -152,10 +149,7 @@ describe('premier serve --workers', { concurrency: 2 }, () => {
       (count) => count === 1,
     );
     running.child.kill('SIGTERM');
-    await until(
-      () => fetched(`${running.url}/health`).catch(() => undefined),
-      (answer) => answer === undefined,
-    );
+    await refused(running.url);
     running.child.kill('SIGTERM');
     assert.equal(await running.ended, 1);
     await until(
