@@ -33,7 +33,7 @@ const packages: Readonly<Record<string, readonly string[]>> = {
   http: ['ipaddr.js'],
   proxy: ['undici'],
   observe: ['pino', 'prom-client', '@opentelemetry/api'],
-  gateway: ['ipaddr.js', 'yaml', 'zod'],
+  gateway: ['yaml', 'zod'],
   cli: ['yaml'],
 };
 

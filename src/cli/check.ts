@@ -16,8 +16,11 @@ export const check: Command = async (args, io) => {
   const config = configNamed(file, words.values['namespace'], io, 'out');
   if (!config) return 1;
   for (const warning of config.warnings) io.out(formatIssue({ ...warning, message: `warning: ${warning.message}` }, file));
-  const { paths, upstreams } = config.resolved;
-  io.out(`${file}: ok (${counted(paths.length, 'path')}, ${counted(Object.keys(upstreams).length, 'upstream')})`);
+  const { paths, servers, upstreams } = config.resolved;
+  const pools = Object.keys(upstreams).length + (servers === undefined ? 0 : 1);
+  // What has nothing to forward to is right for an app, and `premier serve` refuses it.
+  const only = pools === 0 ? ': for an app in code' : '';
+  io.out(`${file}: ok (${counted(paths.length, 'path')}, ${counted(pools, 'upstream')}${only})`);
   return 0;
 };
 

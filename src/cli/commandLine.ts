@@ -31,7 +31,7 @@ export function wordsOf(args: readonly string[], { usage, options, least, most }
   try {
     parsed = parseArgs(config);
   } catch (error) {
-    io.err(`${(error as Error).message}\n\n${usage}`);
+    io.err(`${nameIn(usage)}: ${optionFault(error)}\n\n${usage}`);
     return 2;
   }
   const { positionals, values } = parsed;
@@ -40,8 +40,25 @@ export function wordsOf(args: readonly string[], { usage, options, least, most }
     return 0;
   }
   if (positionals.length >= least && positionals.length <= most) return { positionals, values: values as Words['values'] };
-  io.err(usage);
+  const surplus = positionals[most];
+  io.err(
+    `${nameIn(usage)}: ${surplus === undefined ? `${wordIn(usage, positionals.length)} is missing` : `what is '${surplus}' for?`}\n\n${usage}`,
+  );
   return 2;
+}
+
+/** What `parseArgs` says, without its advice on arguments that begin with a dash. */
+export function optionFault(error: unknown): string {
+  return ((error as Error).message.split('. ', 1)[0] as string).replace(/^Unknown option/, 'unknown option');
+}
+
+function nameIn(usage: string): string {
+  return /premier \w+/.exec(usage)?.[0] ?? 'premier';
+}
+
+/** The name of a word that a command takes, from its usage. */
+function wordIn(usage: string, index: number): string {
+  return /(?<=premier \w+ )[A-Z ]+/.exec(usage)?.[0].split(' ')[index] ?? 'a word';
 }
 
 /** Where mistakes are told. */

@@ -1,4 +1,5 @@
 import type { ResolvedConfig } from '../gateway/config/schema.js';
+import { encodedSlashesOf } from '../gateway/encodedSlashes.js';
 import { featureOrder } from '../gateway/features/index.js';
 import { Router } from '../gateway/router.js';
 import { Problem } from '../http/problem.js';
@@ -22,9 +23,9 @@ export const explain: Command = async (args, io) => {
   const config = configNamed(file, words.values['namespace'], io, 'err');
   if (!config) return 1;
   const { resolved } = config;
-  const target = parseTarget(path, { mergeSlashes: resolved.merge_slashes, encodedSlashes: resolved.encoded_slashes ?? 'keep' });
+  const target = parseTarget(path, { mergeSlashes: resolved.merge_slashes, encodedSlashes: encodedSlashesOf(resolved) });
   if (target instanceof Problem) {
-    io.err(`premier explain: '${path}' is refused: ${target.message}`);
+    io.err(`premier explain: '${path}' is refused: ${target.message}${path.startsWith('/') ? '' : '; begin it with /'}`);
     return 1;
   }
   const host = target.authority ?? words.values['host'] ?? 'localhost';

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { optionFault } from './commandLine.js';
 import type { Io } from './io.js';
 
 /** From which level on is logged. */
@@ -70,7 +71,7 @@ function parsed(args: readonly string[]): ReturnType<typeof parseArgs<{ options:
   try {
     return parseArgs({ args: [...args], options, allowPositionals: true });
   } catch (error) {
-    throw new UsageError(`premier serve: ${(error as Error).message}`, { cause: error });
+    throw new UsageError(`premier serve: ${optionFault(error)}`, { cause: error });
   }
 }
 

@@ -71,8 +71,8 @@ export interface Runtime {
 export interface Registry {
   /** The state of that name, made on first use. */
   get<T>(kind: string, name: string, make: () => T): T;
-  /** Every state of a kind. */
-  all<T>(kind: string): ReadonlyMap<string, T>;
+  /** Every state of a kind, by name. What is taken out is made anew when it is next asked for. */
+  all<T>(kind: string): Map<string, T>;
 }
 
 /** Where a policy stands: which function, and how many of the same policy are already below it there. */

@@ -21,6 +21,8 @@ export function appTarget(app: App, upgrade: Forward): Target {
     if (typeof (given as FetchApp).fetch === 'function')
       return { service: '', key: 'app', forward: bothWays(forwardToFetch(given as FetchApp), upgrade), hand: undefined };
   }
+  if (typeof (given as { routing?: unknown } | null)?.routing === 'function')
+    throw new OptionsError('app: of a Fastify instance give `routing`, after `await app.ready()`');
   throw new OptionsError('app: give a (request, response) listener, an object with fetch(request), or one with callback() as Koa has');
 }
 

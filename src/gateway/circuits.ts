@@ -20,7 +20,7 @@ const closed = { state: 'closed', failureCount: 0, successCount: 0, totalCalls: 
 
 /** What puts the circuits back as they are now: for a configuration that is tried and then not taken. */
 export function rememberCircuits({ registry }: Runtime): () => void {
-  const [rules, circuits] = ['circuitRules', 'circuit'].map((kind) => registry.all(kind) as Map<string, unknown>) as [Known, Known];
+  const [rules, circuits] = [registry.all('circuitRules'), registry.all('circuit')];
   const [rulesNow, circuitsNow] = [new Map(rules), new Map(circuits)];
   return () => {
     rules.clear();
@@ -29,12 +29,10 @@ export function rememberCircuits({ registry }: Runtime): () => void {
   };
 }
 
-type Known = Map<string, unknown>;
-
 /** Forgets the circuits that no path and no pool has any more. */
 export function keepCircuits(runtime: Runtime, names: ReadonlySet<string>): void {
-  const rules = runtime.registry.all('circuitRules') as Map<string, unknown>;
-  const circuits = runtime.registry.all('circuit') as Map<string, unknown>;
+  const rules = runtime.registry.all('circuitRules');
+  const circuits = runtime.registry.all('circuit');
   for (const name of [...rules.keys()].filter((name) => !names.has(name))) {
     rules.delete(name);
     circuits.delete(name);

@@ -44,5 +44,5 @@ function write(problem: Problem, socket: Duplex): void {
   let text = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n`;
   for (let i = 0; i < headers.length; i += 2) text += `${headers[i]}: ${headers[i + 1]}\r\n`;
   const head = Buffer.from(`${text}connection: close\r\n\r\n`, 'latin1');
-  socket.end(Buffer.concat([head, body as Uint8Array]), () => socket.destroy());
+  socket.end(Buffer.concat([head, body]), () => socket.destroy());
 }

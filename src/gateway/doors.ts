@@ -41,9 +41,15 @@ export class Doors {
   }
 
   /** Opens a server of the gateway's own, with the limits of the configuration. */
-  async listen({ port = 8000, host = '127.0.0.1' }: ListenOptions, limits: ResolvedConfig['limits']): Promise<Listening> {
+  async listen(options: ListenOptions, limits: ResolvedConfig['limits']): Promise<Listening> {
+    // A closed gateway has let go of its pools and of its store: a server would only keep the process.
+    if (this.#closing) throw new OptionsError('listen: the gateway is closed, or about to be');
+    if (typeof options !== 'object' || options === null)
+      throw new OptionsError(`listen: give an object, such as { port: ${Number(options) || 8000} }`);
+    const { host = '127.0.0.1' } = options;
+    const port = portOf(options.port ?? 8000);
     const server = createServer({
-      connectionsCheckingInterval: Math.max(50, Math.min(5000, limits.header_timeout / 3)),
+      connectionsCheckingInterval: Math.ceil(Math.max(50, Math.min(5000, limits.header_timeout / 3))),
       noDelay: true,
     });
     limit(server, limits);
@@ -71,6 +77,8 @@ export class Doors {
 
   /** Stands in front of a server: its requests, its upgrade listeners (also those added later), and its end. */
   attach(server: Server): void {
+    if (typeof server !== 'object' || server === null || typeof server.closeIdleConnections !== 'function')
+      throw new OptionsError('attach: give the server of node:http that listens, such as createServer(app)');
     if (this.#servers.has(server)) return;
     const { listener, upgrade, closed } = this.#doorway;
     const others = server.listeners('request') as ((request: IncomingMessage, response: ServerResponse) => void)[];
@@ -139,4 +147,11 @@ function limit(server: Server, limits: ResolvedConfig['limits']): void {
     keepAliveTimeout: limits.keep_alive,
     maxConnections: limits.max_connections,
   });
+}
+
+/** A text is taken too: `process.env.PORT` is one. */
+function portOf(given: unknown): number {
+  const port = given === '' ? NaN : Number(given);
+  if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port;
+  throw new OptionsError(`listen: "port" must be a whole number from 0 to 65535 (got '${String(given)}')`);
 }

@@ -1,14 +1,15 @@
 import { Readable } from 'node:stream';
 import type { ReadableStream as NodeReadableStream } from 'node:stream/web';
 import { discard, isSource } from '../http/body.js';
-import { Exchange } from '../http/exchange.js';
+import { type Answer, Exchange } from '../http/exchange.js';
 import { rawHeadersOf, responseOf } from '../http/fetchApp.js';
 import { headerOf } from '../http/headers.js';
 import { answerOf, Problem, problemOf } from '../http/problem.js';
-import { parseTarget } from '../http/target.js';
+import { isAuthority, parseTarget } from '../http/target.js';
 import { webOf } from '../http/webBody.js';
 import { discardFailures } from './features/failures.js';
 import type { Host } from './host.js';
+import type { Pipeline } from './pipeline.js';
 
 /** What a fetch-style runtime knows beside the request. */
 export interface FetchInfo {
@@ -20,19 +21,20 @@ export interface FetchInfo {
 export async function fetchThrough(gateway: Host, request: Request, { client = 'unknown' }: FetchInfo): Promise<Response> {
   const { generation, runtime } = gateway;
   const url = new URL(request.url);
-  const target = parseTarget(url.pathname + url.search, generation.edge);
   const headers = rawHeadersOf(request, url.host);
+  const host = (headerOf(headers, 'host') ?? url.host).toLowerCase();
+  const target = isAuthority(host) ? parseTarget(url.pathname + url.search, generation.edge) : new Problem('bad_request');
   const exchange = new Exchange({
     method: request.method,
     path: target instanceof Problem ? url.pathname : target.path,
     query: target instanceof Problem ? '' : target.query,
-    host: (headerOf(headers, 'host') ?? url.host).toLowerCase(),
+    host,
     scheme: url.protocol === 'https:' ? 'https' : 'http',
     client,
     peer: client,
     trusted: false,
     headers,
-    body: request.body === null ? undefined : Readable.fromWeb(request.body as NodeReadableStream),
+    body: request.body === null ? undefined : bodyOf(request.body),
     origin: {},
     upgrade: undefined,
     started: runtime.clock.monotonic(),
@@ -42,28 +44,45 @@ export async function fetchThrough(gateway: Host, request: Request, { client = '
   const call = pipeline.call(exchange);
   const abort = (): void => call.abort(new Problem('client_closed_request'));
   request.signal.addEventListener('abort', abort, { once: true });
+  let answer: Answer | undefined;
   try {
     if (target instanceof Problem) throw target;
-    const answer = await (gateway.own(exchange) ?? pipeline.run(call));
+    answer = await (gateway.own(exchange) ?? pipeline.run(call));
     discardFailures(exchange, answer);
-    const { body, status } = answer;
-    const bodiless = exchange.method === 'HEAD' || status === 204 || status === 304;
-    const done = (): void => gateway.finished(exchange, status, Number(headerOf(answer.headers, 'content-length') ?? 0), pipeline);
-    if (isSource(body) && !bodiless) return responseOf(exchange, answer, webOf(body, { idle: exchange.idle, clock: runtime.clock, done }));
-    discard(body, unwanted);
-    const response = responseOf(exchange, answer, bodiless || body === undefined ? null : (body as Uint8Array));
-    done();
-    return response;
+    return answered(gateway, exchange, pipeline, answer);
   } catch (error) {
     const problem = problemOf(error);
+    // A `Response` takes no status beyond 599, nor every field.
+    discard(answer?.body, unwanted);
     discardFailures(exchange);
     gateway.log.problem(exchange, problem);
     gateway.finished(exchange, problem.status, 0, pipeline);
-    const answer = answerOf(problem, exchange.correlationId);
-    return responseOf(exchange, answer, answer.body as Uint8Array);
+    const told = answerOf(problem, exchange.correlationId);
+    return responseOf(exchange, told, told.body);
   } finally {
     request.signal.removeEventListener('abort', abort);
   }
 }
+
+/** Counts the request as over once its body is. */
+function answered(gateway: Host, exchange: Exchange, pipeline: Pipeline, answer: Answer): Response {
+  const { body, status, headers } = answer;
+  const { clock } = gateway.runtime;
+  const bodiless = exchange.method === 'HEAD' || bodilessStatuses.has(status);
+  const done = (): void => gateway.finished(exchange, status, Number(headerOf(headers, 'content-length') ?? 0), pipeline);
+  if (isSource(body) && !bodiless) return responseOf(exchange, answer, webOf(body, { idle: exchange.idle, clock, done }));
+  discard(body, unwanted);
+  const response = responseOf(exchange, answer, body instanceof Uint8Array && !bodiless ? body : null);
+  done();
+  return response;
+}
+
+/** The client may leave before anybody reads it, which must not end the process. */
+function bodyOf(stream: ReadableStream): Readable {
+  return Readable.fromWeb(stream as NodeReadableStream).on('error', () => undefined);
+}
+
+/** Those with which a `Response` may not have a body. */
+const bodilessStatuses: ReadonlySet<number> = new Set([204, 205, 304]);
 
 const unwanted = new Error('this answer has no body');

@@ -1,5 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Server } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { after } from '../core/clock.js';
 import { OptionsError } from '../core/errors.js';
 import type { Runtime } from '../core/policy.js';

@@ -1,11 +1,13 @@
 import type { Runtime } from '../core/policy.js';
 import { compileTrust } from '../http/client.js';
 import type { Exchange } from '../http/exchange.js';
+import { encodedSlashesOf } from './encodedSlashes.js';
 import type { Edge } from '../http/nodeRequest.js';
 import type { Features } from './config/featureSchemas.js';
 import type { PathConfig, ResolvedConfig } from './config/schema.js';
 import type { FeatureContext } from './feature.js';
 import { preflightOf } from './features/cors.js';
+import { isReset } from './own/ownPaths.js';
 import { Pipeline } from './pipeline.js';
 import { Router } from './router.js';
 import type { Targets } from './targets.js';
@@ -44,10 +46,10 @@ export class Generation {
       mergeSlashes: config.merge_slashes,
       // A regular expression may need the square of the length.
       ...(config.paths.some(({ pattern }) => pattern.startsWith('^')) && { maxPath: 2048 }),
-      encodedSlashes: config.encoded_slashes ?? (guards(config) ? 'reject' : 'keep'),
+      encodedSlashes: encodedSlashesOf(config),
       clock: runtime.clock,
       // The names of circuits are patterns.
-      ...(config.admin.paths && { ownPrefix: '/circuit-breakers/' }),
+      ...(config.admin.paths && config.admin.listener === undefined && { isOwn: isReset }),
     };
     const labels = new Set<string>();
     this.#router = new Router(
@@ -107,9 +109,4 @@ export class Generation {
   get pipelines(): readonly Pipeline[] {
     return [...this.#pipelines.values()];
   }
-}
-
-/** Whether any path decides by its address who may come in. */
-function guards({ paths, default_features }: ResolvedConfig): boolean {
-  return [...paths.map(({ features }) => features), default_features ?? {}].some(({ auth, access }) => auth ?? access);
 }

@@ -12,6 +12,10 @@ export type GivenConfig = GatewayConfig | GatewayOptions | string;
 /** Reads what was given. Throws `ConfigError`. */
 export function configOf(given: GivenConfig): GatewayConfig {
   if (given instanceof GatewayConfig) return given;
+  if (given === undefined || given === null || typeof (given as { then?: unknown }).then === 'function')
+    throw new OptionsError(
+      `createGateway: the configuration is ${given ? 'a promise; await it' : `${given}; give a file, an object or a GatewayConfig`}`,
+    );
   return typeof given === 'string' ? GatewayConfig.fromFile(given) : GatewayConfig.fromObject(given);
 }
 
@@ -19,10 +23,12 @@ export function configOf(given: GivenConfig): GatewayConfig {
 export function withServers(config: GatewayConfig, servers: readonly string[] | undefined, hasApp: boolean): ResolvedConfig {
   const { resolved } = config;
   if (hasApp && (servers ?? resolved.servers) !== undefined) {
-    const where = servers === undefined ? `the configuration${config.source === undefined ? '' : ` ${config.source}`}` : 'the options';
-    throw new OptionsError(`createGateway: "app" and "servers" exclude each other, and ${where} has servers; keep one of them`);
+    const where = servers === undefined ? `the configuration${config.source === undefined ? '' : ` ${config.source}`}` : undefined;
+    const has = where === undefined ? 'the options have' : `${where} has`;
+    throw new OptionsError(`createGateway: "app" and "servers" exclude each other, and ${has} servers; keep one of them`);
   }
   if (servers === undefined) return resolved;
+  if (!Array.isArray(servers)) throw new OptionsError('createGateway: "servers" must be a list, such as ["http://backend:8000"]');
   if (servers.length === 0) throw new OptionsError('createGateway: "servers" is empty; name at least one server');
   return { ...resolved, servers: GatewayConfig.fromObject({ servers: [...servers] }).resolved.servers };
 }

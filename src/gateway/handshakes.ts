@@ -2,13 +2,13 @@ import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Exchange } from '../http/exchange.js';
 import { exchangeOfRequest } from '../http/nodeRequest.js';
-import { Problem, problemOf } from '../http/problem.js';
+import { problemOf } from '../http/problem.js';
 import { discardFailures } from './features/failures.js';
 import type { Host } from './host.js';
 import type { Pipeline } from './pipeline.js';
 import { Tunnels } from './websocket/tunnels.js';
 import type { TunnelEnd } from './websocket/tunnel.js';
-import { Upgrades } from './websocket/upgrade.js';
+import { type Handshake, Upgrades } from './websocket/upgrade.js';
 
 /** The WebSockets of a gateway: their handshakes run the pipelines of requests, and their ends are told as requests' ends are. */
 export class Handshakes {
@@ -46,18 +46,22 @@ export class Handshakes {
     this.#upgrades.giveUp();
   }
 
-  #run(exchange: Exchange): ReturnType<ConstructorParameters<typeof Upgrades>[0]['run']> {
+  #run(exchange: Exchange): Handshake {
     this.#gateway.began(exchange);
     const pipeline = this.#gateway.generation.pipelineOf(exchange);
     this.#pipelines.set(exchange, pipeline);
     const call = pipeline.call(exchange);
-    return { answer: pipeline.run(call), abort: (reason) => call.abort(reason) };
+    const answer = pipeline.run(call).then((one) => {
+      // Before it is written: the one that the client gets is among them.
+      discardFailures(exchange, one);
+      return one;
+    });
+    return { answer, abort: (reason) => call.abort(reason) };
   }
 
   #answered(exchange: Exchange, status: number, error: unknown): void {
     discardFailures(exchange);
-    const problem = error === undefined ? undefined : problemOf(error);
-    if (problem instanceof Problem) this.#gateway.log.problem(exchange, problem);
+    if (error !== undefined) this.#gateway.log.problem(exchange, problemOf(error));
     if (status === 101) this.#gateway.metrics.webSocketOpened(exchange.pattern);
     this.#gateway.finished(exchange, status, 0, this.#pipelines.get(exchange));
   }

@@ -1,5 +1,6 @@
 /** Premier's gateway: the policies by path, in front of an app or of the servers behind it. */
-export { createGateway, type CreateOptions } from './create.js';
+export { createGateway } from './create.js';
+export type { CreateOptions } from './createOptions.js';
 export { Gateway } from './gateway.js';
 export type { App, CallbackApp } from './app.js';
 export { ConfigError, type ConfigIssue } from './config/configError.js';

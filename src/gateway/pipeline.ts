@@ -4,10 +4,9 @@ import { compile } from '../core/run.js';
 import { discard } from '../http/body.js';
 import type { Answer, Exchange } from '../http/exchange.js';
 import { welcomeBody } from '../http/expect.js';
-import { Answered } from '../http/problem.js';
 import { type FeatureName, type Features, featureSchemas } from './config/featureSchemas.js';
 import { exchangeOf, type Feature, type FeatureContext, type Forward } from './feature.js';
-import { throwFailures } from './features/failures.js';
+import { caughtAnswer, throwFailures } from './features/failures.js';
 import { stages } from './features/index.js';
 
 /** Whom a pipeline ends at. */
@@ -75,13 +74,8 @@ export class Pipeline {
   /** Runs an exchange. Rejects with what the client is to be told as a problem. */
   run(call: Call): Promise<Answer> {
     const next = exchangeOf(call).upgrade === undefined ? this.#plain : this.#upgrade;
-    return (next(call) as Promise<Answer>).catch(unwrap);
+    return (next(call) as Promise<Answer>).catch(caughtAnswer);
   }
-}
-
-function unwrap(error: unknown): Answer {
-  if (error instanceof Answered) return error.answer;
-  throw error;
 }
 
 const unreachable: Callable = () => {

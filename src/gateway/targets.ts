@@ -2,14 +2,14 @@ import type { Call } from '../core/call.js';
 import { compile } from '../core/run.js';
 import type { Behaviour, Runtime } from '../core/policy.js';
 import type { Answer } from '../http/exchange.js';
-import { Answered, Problem } from '../http/problem.js';
+import { Problem } from '../http/problem.js';
 import { createProxy } from '../proxy/proxy.js';
 import type { Upstream } from '../proxy/upstream.js';
 import { keyFor, type Upstreams } from '../proxy/upstreams.js';
 import { type ResolvedConfig, type UpstreamConfig, upstreamSchema } from './config/schema.js';
 import { exchangeOf, type Forward } from './feature.js';
 import { breaker } from './features/circuitBreaker.js';
-import { throwFailures } from './features/failures.js';
+import { caughtAnswer, throwFailures } from './features/failures.js';
 import type { Target } from './pipeline.js';
 import { compileKey } from './template.js';
 
@@ -18,6 +18,8 @@ const main = 'default';
 
 /** Whom the paths of one configuration end at: its pools, and the app. */
 export class Targets {
+  /** The names of its pools' circuits. */
+  readonly circuits: readonly string[];
   readonly #app: Target | undefined;
   readonly #pools = new Map<string, Target>();
   readonly #opened: Upstream[] = [];
@@ -28,6 +30,9 @@ export class Targets {
     this.#upstreams = upstreams;
     const pools: Record<string, UpstreamConfig> = { ...config.upstreams };
     if (config.servers !== undefined) pools[main] = { ...upstreamSchema.parse({ servers: ['http://localhost'] }), servers: config.servers };
+    this.circuits = Object.keys(pools)
+      .filter((name) => pools[name]?.circuit_breaker !== undefined)
+      .map(circuitOf);
     try {
       for (const [name, pool] of Object.entries(pools)) {
         const upstream = upstreams.open(name, pool, compileKey(pool.balance.key));
@@ -38,13 +43,6 @@ export class Targets {
       this.release();
       throw error;
     }
-  }
-
-  /** The names of its pools' circuits. */
-  get circuits(): readonly string[] {
-    return this.#opened
-      .filter(({ config }) => 'circuit_breaker' in config && config.circuit_breaker !== undefined)
-      .map(({ name }) => circuitOf(name));
   }
 
   /** Where a path ends: at the pool that it names, else at the app, else at the main pool. */
@@ -72,12 +70,7 @@ function poolTarget(upstream: Upstream, config: UpstreamConfig, runtime: Runtime
   const place = { site: { fn: () => undefined, method: name, form: 'function' as const }, ordinal: 0 };
   const last: Behaviour = { run: (call) => forward(exchangeOf(call), call) };
   const guarded = compile([...breaker(config.circuit_breaker, runtime, place, name), throwFailures(), last]);
-  return { ...target, forward: (_exchange, call: Call) => (guarded(call) as Promise<Answer>).catch(answered) };
+  return { ...target, forward: (_exchange, call: Call) => (guarded(call) as Promise<Answer>).catch(caughtAnswer) };
 }
 
 const circuitOf = (pool: string): string => `upstream ${pool}`;
-
-function answered(error: unknown): Answer {
-  if (error instanceof Answered) return error.answer;
-  throw error;
-}

@@ -37,14 +37,13 @@ type Piece = string | Part;
 function piecesOf(text: string, pattern: string | undefined): Piece[] {
   const names: string[] = [];
   const pieces: Piece[] = [];
-  let literal = '';
   let at = 0;
   while (at < text.length) {
     const open = text.indexOf('{', at);
     if (open === -1) break;
     const close = text.indexOf('}', open);
     if (close === -1) throw new OptionsError(`the template "${text}" has a { without a }`);
-    literal = text.slice(at, open);
+    const literal = text.slice(at, open);
     if (literal !== '') pieces.push(literal);
     pieces.push(partOf(text.slice(open + 1, close).trim(), text, pattern, names));
     at = close + 1;
@@ -53,8 +52,8 @@ function piecesOf(text: string, pattern: string | undefined): Piece[] {
   return separated(pieces);
 }
 
-/** What no escaped value holds. A literal without any of it does not keep two values apart. */
-const apart = /[^\w\-.!~*'()%]/;
+/** What no escaped value holds, nor several of one name, which `&` joins. A literal without any of it does not keep two values apart. */
+const apart = /[^\w\-.!~*'()%&]/;
 
 /** Between two values there is always something that neither of them can hold. */
 function separated(pieces: readonly Piece[]): Piece[] {

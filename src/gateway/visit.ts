@@ -52,8 +52,8 @@ export class Visit {
     try {
       writeAnswer(exchange, answer, this.#response, this.#gateway.runtime.clock);
     } catch (error) {
-      discard(answer.body, error as Error);
       this.#fail(error);
+      discard(answer.body, error as Error);
     }
   }
 
@@ -70,7 +70,13 @@ export class Visit {
       return;
     }
     for (const name of this.#response.getHeaderNames()) this.#response.removeHeader(name);
-    writeAnswer(exchange, answerOf(problem, exchange.correlationId), this.#response, this.#gateway.runtime.clock);
+    // An app may have set one, or the answer that could not be written.
+    this.#response.statusMessage = '';
+    try {
+      writeAnswer(exchange, answerOf(problem, exchange.correlationId), this.#response, this.#gateway.runtime.clock);
+    } catch {
+      this.#response.destroy();
+    }
   }
 
   /** The connection is done with this answer: as it should be, or because the client left. */

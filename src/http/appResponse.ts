@@ -2,6 +2,7 @@ import { type IncomingMessage, type OutgoingHttpHeader, type OutgoingHttpHeaders
 import type { Sink, Source } from './body.js';
 import type { Answer } from './exchange.js';
 import { headerOf, type RawHeaders } from './headers.js';
+import { Problem } from './problem.js';
 
 type Given = OutgoingHttpHeaders | OutgoingHttpHeader[];
 type Chunk = string | Uint8Array;
@@ -13,15 +14,18 @@ type Done = (error?: Error | null) => void;
  */
 export class AppResponse extends ServerResponse implements Source {
   #answered: ((answer: Answer) => void) | undefined;
+  readonly #failed: (error: unknown) => void;
   #sink: Sink | undefined;
   #waiting: Uint8Array[] = [];
   #waitingBytes = 0;
   #given: Given | undefined = undefined;
   #over = false;
 
-  constructor(request: IncomingMessage, answered: (answer: Answer) => void) {
+  /** `failed` hears of an app that breaks off before it has answered. */
+  constructor(request: IncomingMessage, answered: (answer: Answer) => void, failed: (error: unknown) => void) {
     super(request);
     this.#answered = answered;
+    this.#failed = failed;
     Object.defineProperty(this, 'socket', { value: request.socket, writable: true, configurable: true });
   }
 
@@ -36,17 +40,18 @@ export class AppResponse extends ServerResponse implements Source {
   };
 
   override write = (chunk: Chunk, second?: BufferEncoding | Done, third?: Done): boolean => {
+    const bytes = bytesOf(chunk, second);
     if (!this.headersSent) this.#commit();
     const done = typeof second === 'function' ? second : third;
     if (done) process.nextTick(done);
     if (this.#over) return true;
-    return this.#push(typeof chunk === 'string' ? Buffer.from(chunk, typeof second === 'string' ? second : 'utf8') : chunk);
+    return this.#push(bytes);
   };
 
   override end = (first?: Chunk | Done | null, second?: BufferEncoding | Done, third?: Done): this => {
     const chunk = typeof first === 'function' ? undefined : (first ?? undefined);
     const done = [first, second, third].find((one) => typeof one === 'function');
-    const bytes = typeof chunk === 'string' ? Buffer.from(chunk, typeof second === 'string' ? second : 'utf8') : chunk;
+    const bytes = chunk === undefined ? undefined : bytesOf(chunk, second);
     if (this.finished) return this;
     if (done) this.once('finish', done);
     this.finished = true;
@@ -163,9 +168,20 @@ export class AppResponse extends ServerResponse implements Source {
     if (this.#over) return;
     this.#over = true;
     this.destroyed = true;
+    if (this.#answered !== undefined) this.#failed(new Problem('bad_gateway', { cause: error }));
+    this.#answered = undefined;
     this.#sink?.fail(error);
     this.emit('close');
   }
+}
+
+/** What an app writes. It is not asked to be right: what is neither text nor bytes is refused as Node refuses it. */
+function bytesOf(chunk: unknown, encoding: unknown): Uint8Array {
+  if (typeof chunk === 'string') return Buffer.from(chunk, typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8');
+  if (chunk instanceof Uint8Array) return chunk;
+  throw Object.assign(new TypeError('The "chunk" argument must be of type string or an instance of Buffer or Uint8Array'), {
+    code: 'ERR_INVALID_ARG_TYPE',
+  });
 }
 
 /** The fields' names as the app spelt them: Node has this for every outgoing message, its types for requests alone. */

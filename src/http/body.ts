@@ -1,4 +1,4 @@
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import type { RawHeaders } from './headers.js';
 
 /** Where a body flows to. */
@@ -32,27 +32,6 @@ export function isSource(body: Body): body is Source {
 /** Lets go of a body that nobody will read. */
 export function discard(body: Body, reason: Error): void {
   if (isSource(body)) body.cancel(reason);
-}
-
-/** A source as a Node stream, for what must transform it or hand it to a library. */
-export function toReadable(source: Source): Readable {
-  let started = false;
-  const readable = new Readable({
-    read() {
-      if (started) return source.resume();
-      started = true;
-      source.start({
-        write: (chunk) => readable.push(chunk),
-        end: () => readable.push(null),
-        fail: (error) => readable.destroy(error),
-      });
-    },
-    destroy(error, done) {
-      source.cancel(error ?? new Error('the body is not wanted any more'));
-      done(error);
-    },
-  });
-  return readable;
 }
 
 /** A Node stream as a source. */

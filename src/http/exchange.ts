@@ -111,6 +111,19 @@ export class Exchange {
   get target(): string {
     return this.path + this.query;
   }
+
+  /** The same request once more, on a life of its own: nothing that happens to it happens to this one. A copy asks for no upgrade. */
+  copy(change: Partial<ExchangeInit>): Exchange {
+    const { method, path, query, host, scheme, client, peer, trusted, headers, body, origin, started } = this;
+    const own = { method, path, query, host, scheme, client, peer, trusted, headers, body, origin, started };
+    const copy = new Exchange({ ...own, upgrade: undefined, ...change });
+    copy.pattern = this.pattern;
+    copy.correlationId = this.correlationId;
+    copy.traceparent = this.traceparent;
+    copy.consumer = this.consumer;
+    copy.assert.push(...this.assert);
+    return copy;
+  }
 }
 
 /** What an exchange begins with. */

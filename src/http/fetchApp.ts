@@ -3,6 +3,8 @@ import { fieldsForApp } from './appFields.js';
 import { discard } from './body.js';
 import type { Answer, Exchange } from './exchange.js';
 import { headerOf, type RawHeaders, removeHeader } from './headers.js';
+import { Problem } from './problem.js';
+import { judgeUpload } from './slowUpload.js';
 import { webOfRequest } from './webBody.js';
 import { bodyOfStream } from './webSource.js';
 
@@ -21,7 +23,10 @@ export function forwardToFetch(app: FetchApp): (exchange: Exchange, call: Call) 
   return (exchange, call) =>
     new Promise((resolve, reject) => {
       // An app need not look at its signal: nobody waits for it any longer than they want to.
-      call.onAbort(reject);
+      call.onAbort((reason) => {
+        judgeUpload(exchange, reason);
+        reject(reason);
+      });
       ask(exchange, call).then(resolve, reject);
     });
 }
@@ -41,7 +46,12 @@ function requestOf(exchange: Exchange, call: Call): Request {
     duplex: 'half',
     ...(body === undefined ? {} : { body: body instanceof Uint8Array ? new Uint8Array(body) : webOfRequest(body) }),
   };
-  return new Request(`${exchange.scheme}://${exchange.host}${exchange.target}`, init);
+  try {
+    return new Request(`${exchange.scheme}://${exchange.host}${exchange.target}`, init);
+  } catch {
+    // A `Host` such as 999.999.999.999. What is thrown names the whole address, which is not for logs.
+    throw new Problem('bad_request', { message: 'The request is malformed: its address is none' });
+  }
 }
 
 const hops: ReadonlySet<string> = new Set([

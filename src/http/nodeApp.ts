@@ -5,6 +5,7 @@ import { AppResponse } from './appResponse.js';
 import type { Answer, Exchange } from './exchange.js';
 import { headerOf, isReplaced, type RawHeaders } from './headers.js';
 import { Problem } from './problem.js';
+import { judgeUpload } from './slowUpload.js';
 
 /** An app as a listener of `node:http`; Express, Koa's `callback()` and Fastify's `routing` are some. */
 export type NodeApp = (request: IncomingMessage, response: ServerResponse) => unknown;
@@ -23,8 +24,9 @@ export function forwardToNode(app: NodeApp): (exchange: Exchange, call: Call) =>
       const first = !called.has(original) && !isOver;
       called.add(original);
       const request = asTheAppSees(exchange, first ? original : repeated(exchange, original));
-      const response = new AppResponse(request, resolve);
+      const response = new AppResponse(request, resolve, reject);
       call.onAbort((reason) => {
+        judgeUpload(exchange, reason);
         response.abandon();
         if (request !== original) request.destroy();
         reject(reason);

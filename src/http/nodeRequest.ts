@@ -6,14 +6,14 @@ import { Exchange } from './exchange.js';
 import { type RawHeaders, isNamed } from './headers.js';
 import { bodyOfRequest } from './nodeBody.js';
 import { Problem, type ProblemType } from './problem.js';
-import { isAuthority, parseTarget, type TargetOptions } from './target.js';
+import { isAuthority, parseTarget, type Target, type TargetOptions } from './target.js';
 
 /** What the gateway's doorway goes by, compiled once for a configuration. */
 export interface Edge extends TargetOptions {
   readonly trusted: Matcher;
   readonly maxUriBytes: number;
-  /** Below this prefix `%2F` is part of a name, whatever stands elsewhere. */
-  readonly ownPrefix?: string;
+  /** Whether the gateway itself answers a path: there `%2F` is part of a name, whatever stands elsewhere. */
+  readonly isOwn?: (path: string) => boolean;
   readonly clock: Clock;
 }
 
@@ -69,8 +69,7 @@ export function exchangeOfRequest(
   const framing = new Framing(request.rawHeaders);
   const wrong = framingProblem(request, framing);
   if (wrong !== undefined) return wrong;
-  const own = edge.ownPrefix !== undefined && url.startsWith(edge.ownPrefix);
-  const target = parseTarget(url, own ? { ...edge, encodedSlashes: 'keep' } : edge);
+  const target = targetOf(url, edge);
   if (target instanceof Problem) return target;
   if (target.path === '*' && method !== 'OPTIONS') return refuse('bad_request', '* is a target of OPTIONS alone');
   const encrypted = (request.socket as Partial<TLSSocket>).encrypted === true;
@@ -104,6 +103,14 @@ export function exchangeOfRequest(
     upgrade: upgrading ? framing.upgrade.trim().toLowerCase() : undefined,
     started: edge.clock.monotonic(),
   });
+}
+
+/** What becomes of the address counts: one that only begins like an own path would take its `%2F` on to an upstream. */
+function targetOf(url: string, edge: Edge): Target | Problem {
+  const target = parseTarget(url, edge);
+  if (!(target instanceof Problem) || edge.isOwn === undefined || edge.encodedSlashes === 'keep') return target;
+  const kept = parseTarget(url, { ...edge, encodedSlashes: 'keep' });
+  return !(kept instanceof Problem) && edge.isOwn(kept.path) ? kept : target;
 }
 
 function framingProblem(request: IncomingMessage, framing: Framing): Problem | undefined {

@@ -95,17 +95,22 @@ export class Answered extends Error {
 export function problemOf(error: unknown): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof PremierError && error.statusCode !== 500) {
-    const type = ([429, 503, 504] as const).includes(error.statusCode as 429) ? byStatus[error.statusCode as 429] : 'internal_server_error';
+    const type = byStatus.get(error.statusCode) ?? 'internal_server_error';
     const headers = error instanceof RejectedError ? Object.entries(error.headers).flat() : [];
     return new Problem(type, { headers, cause: error });
   }
   return new Problem('internal_server_error', { cause: error });
 }
 
-const byStatus = { 429: 'rate_limited', 503: 'service_unavailable', 504: 'gateway_timeout' } as const;
+/** What the policies' errors are to a client. */
+const byStatus: ReadonlyMap<number, ProblemType> = new Map([
+  [429, 'rate_limited'],
+  [503, 'service_unavailable'],
+  [504, 'gateway_timeout'],
+]);
 
 /** The answer that a client gets for a problem. */
-export function answerOf(problem: Problem, correlationId: string): Answer {
+export function answerOf(problem: Problem, correlationId: string): Answer & { readonly body: Uint8Array } {
   const error = { type: problem.type, message: problem.message, correlation_id: correlationId };
   const body = Buffer.from(JSON.stringify({ error }));
   return {

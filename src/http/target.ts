@@ -130,9 +130,12 @@ function readOther(raw: string, options: TargetOptions): Target | Problem {
   return readPath(raw, end, authority.toLowerCase(), options);
 }
 
-/** Whether a text is `host` or `host:port` of RFC 3986 3.2, without user information. */
+/**
+ * Whether a text is `host` or `host:port` of RFC 3986 3.2, without user information. No `%`: `URL` decodes it, so that an app would see
+ * another host than the one whose policies apply.
+ */
 export function isAuthority(text: string): boolean {
-  return /^(?:[\w.~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+(?::\d{0,5})?$/.test(text) || /^\[[0-9A-Fa-f:.]{2,45}\](?::\d{0,5})?$/.test(text);
+  return /^[\w.~!$&'()*+,;=-]+(?::\d{0,5})?$/.test(text) || /^\[[0-9A-Fa-f:.]{2,45}\](?::\d{0,5})?$/.test(text);
 }
 
 /** The byte that two hex digits at `at` stand for, or -1. */

@@ -30,7 +30,9 @@ async function now(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<{ r
 }
 
 function bytesOf(chunk: Uint8Array | string | undefined): Uint8Array {
-  return typeof chunk === 'string' ? Buffer.from(chunk) : (chunk as Uint8Array);
+  if (chunk instanceof Uint8Array) return chunk;
+  if (typeof chunk === 'string') return Buffer.from(chunk);
+  throw new TypeError('the body of a Response must give Uint8Array or text');
 }
 
 /** A web stream as a source, without a Node stream in between: that costs more than everything else. */
@@ -78,7 +80,7 @@ class WebSource implements Source {
       sink.end();
     } catch (error) {
       if (this.#over) return;
-      this.#over = true;
+      this.cancel(error as Error);
       sink.fail(error as Error);
     }
   }

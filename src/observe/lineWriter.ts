@@ -55,6 +55,7 @@ export class LineWriter {
       while (this.#lines.length > 0) writeAll(this.#fd, Buffer.from(this.#take()));
     } catch {
       this.#lines = [];
+      this.#length = 0;
     }
   }
 

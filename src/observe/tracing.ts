@@ -2,6 +2,7 @@ import type * as Api from '@opentelemetry/api';
 import type { Call } from '../core/call.js';
 import type { Answer, Exchange } from '../http/exchange.js';
 import { headerOf, type RawHeaders, setHeader } from '../http/headers.js';
+import { namedMethods } from '../http/methods.js';
 import { Answered } from '../http/problem.js';
 import { isTraceparent } from './correlation.js';
 
@@ -19,9 +20,6 @@ const getter: Api.TextMapGetter<RawHeaders> = {
   get: (headers, key) => headerOf(headers, key.toLowerCase()),
 };
 const setter: Api.TextMapSetter<RawHeaders> = { set: setHeader };
-
-/** Methods that a span may be named by; the semantic conventions want `_OTHER` for all else. */
-const methods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'CONNECT']);
 
 /** OpenTelemetry spans: a SERVER span for each request, and a CLIENT span for each time it is sent on. Without an SDK it does nothing. */
 export class Tracing {
@@ -54,7 +52,8 @@ export class Tracing {
       {
         kind: SpanKind.SERVER,
         attributes: {
-          'http.request.method': methods.has(exchange.method) ? exchange.method : '_OTHER',
+          // What the semantic conventions want for all else.
+          'http.request.method': namedMethods.has(exchange.method) ? exchange.method : '_OTHER',
           'url.scheme': exchange.scheme,
           'url.path': exchange.path,
           'server.address': host,
@@ -159,7 +158,7 @@ export class Tracing {
 }
 
 function methodOf({ method }: Exchange): string {
-  return methods.has(method) ? method : 'HTTP';
+  return namedMethods.has(method) ? method : 'HTTP';
 }
 
 /** `[::1]:80` and `example.com` in their parts. */

@@ -1,13 +1,11 @@
+import { namedMethods } from '../http/methods.js';
 import { type Labels, Sums, type Value } from './family.js';
 
 /** The upper bounds of the latency histograms, in seconds. */
-export const latencyBounds: readonly number[] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
-
-/** Methods that get a label of their own; a client may send any other, and must not make labels. */
-const methods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'CONNECT']);
+const latencyBounds: readonly number[] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 /** How long requests took: counts between bounds, and their sum. */
-export class Latencies {
+class Latencies {
   /** The last one counts what is above all bounds. */
   readonly #counts = new Float64Array(latencyBounds.length + 1);
   #sum = 0;
@@ -57,7 +55,7 @@ class Endpoint {
   cell(method: string): Cell {
     let cell = this.#cells.get(method);
     if (cell !== undefined) return cell;
-    const label = methods.has(method) ? method : 'OTHER';
+    const label = namedMethods.has(method) ? method : 'OTHER';
     cell = this.#cells.get(label);
     if (cell === undefined) this.#cells.set(label, (cell = new Cell()));
     return cell;

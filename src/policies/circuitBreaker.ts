@@ -209,7 +209,7 @@ function sharedCircuit({ provider, keyspace }: Runtime, name: string, make: () =
 }
 
 function keyedCircuit(runtime: Runtime, circuit: (name: string) => Circuit, name: string): Circuit {
-  const circuits = runtime.registry.all<Circuit>('circuit') as Map<string, Circuit>;
+  const circuits = runtime.registry.all<Circuit>('circuit');
   const known = circuits.get(name);
   if (known) {
     // The order of use only matters when there may soon be too many.

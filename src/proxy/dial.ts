@@ -1,11 +1,11 @@
 import { type ClientRequest, type IncomingMessage, request as plainRequest } from 'node:http';
-import { request as secureRequest } from 'node:https';
+import { request as secureRequest, type RequestOptions } from 'node:https';
 import type { Duplex } from 'node:stream';
 import type { Call } from '../core/call.js';
 import type { Timer } from '../core/clock.js';
 import { TimeoutError } from '../core/errors.js';
 import { fromReadable } from '../http/body.js';
-import type { Answer, Exchange } from '../http/exchange.js';
+import type { Answer, Exchange, Tunnel } from '../http/exchange.js';
 import { tokensOf } from '../http/headers.js';
 import { failed } from './failureKind.js';
 import { longestSilence } from './links.js';
@@ -54,29 +54,36 @@ class Dial {
   }
 
   #go(server: Server): void {
-    const exchange = this.#exchange;
-    const { config, clock, tls } = this.#upstream;
-    const headers = requestHeaders(exchange, {
-      serverHost: server.host,
-      keepsHost: config.host === 'client',
-      upgrade: exchange.upgrade,
-    });
     this.#server = server;
     this.#connected = false;
-    exchange.server = server.url;
-    const began = clock.monotonic();
-    const request = (server.secure ? secureRequest : plainRequest)({
+    this.#exchange.server = server.url;
+    const request = (server.secure ? secureRequest : plainRequest)(this.#requestTo(server));
+    this.#request = request;
+    this.#upstream.enter(server);
+    this.#limit(request, this.#upstream.config.connect_timeout);
+    this.#listen(request, server);
+    request.end();
+  }
+
+  #requestTo(server: Server): RequestOptions {
+    const exchange = this.#exchange;
+    const { config, tls } = this.#upstream;
+    const keepsHost = config.host === 'client';
+    return {
       ...(server.secure && { ...tls, servername: server.serverName ?? '' }),
       hostname: server.hostname.replace(/^\[|\]$/g, ''),
       port: server.port,
       path: server.base + exchange.target,
       method: 'GET',
-      headers: headers as unknown as Record<string, string>,
+      headers: requestHeaders(exchange, { serverHost: server.host, keepsHost, upgrade: exchange.upgrade }),
       agent: false,
       setHost: false,
-    });
-    this.#request = request;
-    this.#upstream.enter(server);
+    };
+  }
+
+  #listen(request: ClientRequest, server: Server): void {
+    const { clock } = this.#upstream;
+    const began = clock.monotonic();
     let left = false;
     const leave = (tunnel: boolean): void => {
       if (left) return;
@@ -84,7 +91,6 @@ class Dial {
       if (tunnel) server.tunnels--;
       this.#upstream.leave(server);
     };
-    this.#limit(request, config.connect_timeout);
     request.once('socket', (socket) => {
       socket.once(server.secure ? 'secureConnect' : 'connect', () => {
         this.#connected = true;
@@ -104,20 +110,18 @@ class Dial {
       socket.on('error', nothing);
       server.tunnels++;
       socket.once('close', () => leave(true));
-      if (this.#over) {
-        socket.destroy();
-        return;
-      }
-      // A server that switches to what nobody asked for would be spoken to in the wrong language.
-      if (!tokensOf(response.headers.upgrade).includes(exchange.upgrade as string) || response.statusCode !== 101) {
-        socket.destroy();
-        this.#broke(server, new Error('the upstream switched to another protocol'));
-        return;
-      }
-      this.#upstream.answered(server, 101, clock.monotonic() - began);
-      this.#done(server, response, { socket, head });
+      this.#switched(server, response, { socket, head }, clock.monotonic() - began);
     });
-    request.end();
+  }
+
+  #switched(server: Server, response: IncomingMessage, tunnel: Tunnel, ms: number): void {
+    // A server that switches to what nobody asked for would be spoken to in the wrong language.
+    const asked = tokensOf(response.headers.upgrade).includes(this.#exchange.upgrade as string) && response.statusCode === 101;
+    if (this.#over || !asked) tunnel.socket.destroy();
+    if (this.#over) return;
+    if (!asked) return this.#broke(server, new Error('the upstream switched to another protocol'));
+    this.#upstream.answered(server, 101, ms);
+    this.#done(server, response, tunnel);
   }
 
   #limit(request: ClientRequest, ms: number): void {
@@ -126,7 +130,7 @@ class Dial {
     this.#timer.unref();
   }
 
-  #done(server: Server, response: IncomingMessage, tunnel: Answer['tunnel']): void {
+  #done(server: Server, response: IncomingMessage, tunnel: Tunnel | undefined): void {
     this.#timer?.clear();
     if (this.#over) {
       response.destroy();

@@ -1,11 +1,16 @@
 import type { Exchange } from '../http/exchange.js';
 
+/** So many bytes may wait for a client. */
+const mostWaiting = 65_536;
+
 /** Passes an interim answer (102, 103) on to a client that can take one. A 101 that nobody asked for is refused by throwing. */
 export function passInterim(exchange: Exchange, status: number, raw: readonly Buffer[]): void {
   if (status === 101) throw new Error('the upstream switched protocols, which nobody asked for');
   const { response, request } = exchange.origin;
   // RFC 9110 15.2: none to an HTTP/1.0 client.
   if (response === undefined || response.headersSent || response.destroyed || request?.httpVersion === '1.0') return;
+  // Nobody waits for a client that reads too slowly here: what it has not taken would pile up.
+  if (response.writableLength > mostWaiting) return;
   if (status === 102) response.writeProcessing();
   else if (status === 103) writeHints(response, raw);
 }

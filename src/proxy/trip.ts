@@ -3,7 +3,9 @@ import type { Call } from '../core/call.js';
 import { TimeoutError } from '../core/errors.js';
 import type { Answer, Exchange } from '../http/exchange.js';
 import type { RawHeaders } from '../http/headers.js';
+import { idempotentMethods } from '../http/methods.js';
 import { Problem } from '../http/problem.js';
+import { isSlowUpload, judgeUpload } from '../http/slowUpload.js';
 import { failed } from './failureKind.js';
 import { Inflow } from './inflow.js';
 import { passInterim } from './interim.js';
@@ -13,9 +15,6 @@ import { requestHeaders } from './requestHeaders.js';
 import { responseHeaders, trailersOf } from './responseHeaders.js';
 import type { Server } from './server.js';
 import type { Upstream } from './upstream.js';
-
-/** RFC 9110 9.2.2. */
-const idempotent: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
 
 /** One request to a pool and its answer: undici's handler, and the answer's body. */
 export class Trip extends Inflow implements Passenger {
@@ -167,7 +166,7 @@ export class Trip extends Inflow implements Passenger {
   /** It broke after something was sent. A server may close an idle connection just when we use it: then once more, where that is safe. */
   #breakDown(server: Server, error: Error): void {
     const stale = !this.#begun && (this.link as Link).sent > 1 && !this.#replayed;
-    if (stale && this.#body === undefined && idempotent.has(this.#exchange.method)) {
+    if (stale && this.#body === undefined && idempotentMethods.has(this.#exchange.method)) {
       this.#replayed = true;
       this.#go(server, true);
       return;
@@ -197,7 +196,8 @@ export class Trip extends Inflow implements Passenger {
       this.cut(error);
       return;
     }
-    if (this.#server !== undefined && reason instanceof TimeoutError) this.#upstream.failed(this.#server);
+    judgeUpload(this.#exchange, reason);
+    if (this.#server !== undefined && reason instanceof TimeoutError && !isSlowUpload(reason)) this.#upstream.failed(this.#server);
     this.cancel(error);
     this.#body?.destroy();
     this.#reject(reason);

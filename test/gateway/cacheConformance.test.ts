@@ -84,7 +84,7 @@ async function casesOf(): Promise<ReadonlyMap<string, Case>> {
   return new Map(all.map((one) => [one.id, one]));
 }
 
-describe('the cache in the suite of http-tests', { concurrency: true, timeout: 120_000 }, () => {
+describe('the cache in the suite of http-tests', { concurrency: true, timeout: 300_000 }, () => {
   let server: ChildProcess;
   let origin: string;
 

@@ -12,7 +12,7 @@ import { serverCertificate, serverKey } from './checklistKeys.js';
 const host = 'Host: api.test';
 const secret = 'postgres://user:hunter2@10.1.2.3/db';
 
-describe('an error says nothing of what is behind the gateway', { timeout: 30_000 }, () => {
+describe('an error says nothing of what is behind the gateway', { timeout: 60_000 }, () => {
   const thrown = (): never => {
     throw new Error(secret);
   };
@@ -80,7 +80,7 @@ describe('an error says nothing of what is behind the gateway', { timeout: 30_00
   });
 });
 
-describe('header fields cannot be broken out of', { timeout: 30_000 }, () => {
+describe('header fields cannot be broken out of', { timeout: 60_000 }, () => {
   for (const value of ['a\r\nX-Evil: 1', 'a\nb', 'a\rb', 'a\0b']) {
     for (const side of ['request', 'response'] as const) {
       test(`${JSON.stringify(value)} in headers.${side}.set is an error of the configuration`, async (t) => {
@@ -126,7 +126,7 @@ describe('header fields cannot be broken out of', { timeout: 30_000 }, () => {
   });
 });
 
-describe('a body passes untouched', { timeout: 30_000 }, () => {
+describe('a body passes untouched', { timeout: 60_000 }, () => {
   test('when it is compressed, in a coding known or not, layer upon layer', async (t) => {
     const bytes = gzipSync(gzipSync(Buffer.alloc(100_000)));
     for (const coding of ['gzip, gzip', 'x-unknown', 'gzip, '.repeat(50)]) {
@@ -142,7 +142,7 @@ describe('a body passes untouched', { timeout: 30_000 }, () => {
   });
 });
 
-describe('an https: server', { timeout: 30_000 }, () => {
+describe('an https: server', { timeout: 60_000 }, () => {
   async function secure(t: TestContext): Promise<string> {
     const server = createServer({ key: serverKey, cert: serverCertificate }, (_request, response) => void response.end('secret'));
     server.listen(0, '127.0.0.1');

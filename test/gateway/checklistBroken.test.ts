@@ -6,7 +6,7 @@ import { head, statusesOf, watched, wire } from './checklistTools.js';
 const host = 'Host: api.test';
 const chunked = 'Transfer-Encoding: chunked';
 
-describe('what breaks off is never ended as if it were whole', { timeout: 30_000 }, () => {
+describe('what breaks off is never ended as if it were whole', { timeout: 60_000 }, () => {
   const broken: readonly (readonly [name: string, answer: string])[] = [
     ['before its Content-Length', `${head('HTTP/1.1 200 OK', 'Content-Length: 10')}12345`],
     ['before its last chunk', `${head('HTTP/1.1 200 OK', chunked)}5\r\n12345\r\n`],

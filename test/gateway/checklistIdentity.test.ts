@@ -6,7 +6,7 @@ import { head, statusesOf, valuesOf, watched } from './checklistTools.js';
 
 const host = 'Host: api.test';
 
-describe('what a client says about itself', { timeout: 30_000 }, () => {
+describe('what a client says about itself', { timeout: 60_000 }, () => {
   const claims = {
     'X-Forwarded-For': '1.2.3.4',
     'X-Forwarded-Proto': 'https',
@@ -80,7 +80,7 @@ describe('what a client says about itself', { timeout: 30_000 }, () => {
   });
 });
 
-describe('what the gateway vouches for cannot be forged', { timeout: 30_000 }, () => {
+describe('what the gateway vouches for cannot be forged', { timeout: 60_000 }, () => {
   const forged = [
     'X-Consumer',
     'x-consumer',

@@ -6,7 +6,7 @@ import { head, statusesOf, watched, wire } from './checklistTools.js';
 const host = 'Host: api.test';
 const chunked = 'Transfer-Encoding: chunked';
 
-describe('what is too much is refused', { timeout: 30_000 }, () => {
+describe('what is too much is refused', { timeout: 60_000 }, () => {
   test('an address of more than 8 KiB', async (t) => {
     const { port, seen } = await watched(t);
     assert.deepEqual(statusesOf(await rawRequest(port, head(`GET /${'a'.repeat(8191)} HTTP/1.1`, host, 'Connection: close'))), [200]);
@@ -69,7 +69,7 @@ describe('what is too much is refused', { timeout: 30_000 }, () => {
   });
 });
 
-describe('a body that is too long', { timeout: 30_000 }, () => {
+describe('a body that is too long', { timeout: 60_000 }, () => {
   const limited = { default_features: { body_limit: { max_bytes: 1000 } } };
   const ways = {
     'in front of an upstream': limited,
@@ -119,7 +119,7 @@ describe('a body that is too long', { timeout: 30_000 }, () => {
   });
 });
 
-describe('a client that waits for 100 Continue', { timeout: 30_000 }, () => {
+describe('a client that waits for 100 Continue', { timeout: 60_000 }, () => {
   test('gets it once everything has let its request pass, and the upstream never hears of it', async (t) => {
     const { port, seen } = await watched(t);
     const client = wire(t, port);
@@ -160,7 +160,7 @@ describe('a client that waits for 100 Continue', { timeout: 30_000 }, () => {
   });
 });
 
-describe('a cache gives nobody what is for somebody else', { timeout: 30_000 }, () => {
+describe('a cache gives nobody what is for somebody else', { timeout: 60_000 }, () => {
   const cases: readonly (readonly [name: string, one: string[], other: string[], answer: Record<string, string>])[] = [
     ['another query', ['GET /a?user=1'], ['GET /a?user=2'], {}],
     ['another path', ['GET /a'], ['GET /b'], {}],

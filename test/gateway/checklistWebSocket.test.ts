@@ -33,7 +33,7 @@ async function echo(t: TestContext) {
   return { ...upstream, heads };
 }
 
-describe('a handshake', { timeout: 30_000 }, () => {
+describe('a handshake', { timeout: 60_000 }, () => {
   const without = (name: string): string[] => asks.filter((line) => !line.startsWith(name));
   const refused: readonly (readonly [name: string, line: string, fields: string[], status: number])[] = [
     ['with POST', 'POST / HTTP/1.1', [...asks, 'Content-Length: 0'], 400],
@@ -139,7 +139,7 @@ describe('a handshake', { timeout: 30_000 }, () => {
   });
 });
 
-describe('an open WebSocket', { timeout: 30_000 }, () => {
+describe('an open WebSocket', { timeout: 60_000 }, () => {
   test('carries bytes both ways, those right behind the handshake too', async (t) => {
     const { url } = await echo(t);
     const { port } = await openGateway(t, { servers: [url] });

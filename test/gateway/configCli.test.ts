@@ -37,10 +37,10 @@ describe('the commands about files', () => {
   });
 
   test('check prints warnings and ends with 0', async () => {
-    const name = file('warn.yaml', 'tool:\n  premier:\n    paths:\n      - pattern: /*\n      - pattern: /a\n');
+    const name = file('warn.yaml', 'tool:\n  premier:\n    servers: [http://a:1]\n    paths:\n      - pattern: /*\n      - pattern: /a\n');
     assert.deepEqual(await run(check, name, '--namespace', 'tool.premier'), {
       code: 0,
-      out: ['warn.yaml:5:18: warning: `pattern` can never match: `/*` in line 4 takes all of it', 'warn.yaml: ok (2 paths, 0 upstreams)'],
+      out: ['warn.yaml:6:18: warning: `pattern` can never match: `/*` in line 5 takes all of it', 'warn.yaml: ok (2 paths, 1 upstream)'],
       err: [],
     });
   });

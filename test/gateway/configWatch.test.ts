@@ -20,7 +20,7 @@ class Told {
   }
 }
 
-describe('a watched file', { timeout: 10_000 }, () => {
+describe('a watched file', { timeout: 60_000 }, () => {
   let folder = '';
   let watch: FileWatch | undefined;
   // The timers of a watch do not keep the process alive, but a test has to wait for them.

@@ -24,7 +24,7 @@ async function named(t: TestContext, name: string): Promise<{ url: string; socke
   return { url, sockets, accepted: () => accepted };
 }
 
-describe('a reload by call', { timeout: 20_000 }, () => {
+describe('a reload by call', { timeout: 60_000 }, () => {
   test('is there for the next request: paths come, change and go', async (t) => {
     const [one, two] = [await named(t, 'one'), await named(t, 'two')];
     const path = (pattern: string, upstream: string): object => ({ pattern, upstream });
@@ -140,7 +140,7 @@ describe('a reload by call', { timeout: 20_000 }, () => {
   });
 });
 
-describe('what a path counts, after a reload', { timeout: 20_000 }, () => {
+describe('what a path counts, after a reload', { timeout: 60_000 }, () => {
   const limited = (quota: number, other: object = {}): object => ({
     pattern: '/a',
     features: { rate_limit: { quota, duration: 60, algorithm: 'fixed_window' }, ...other },
@@ -218,7 +218,7 @@ describe('what a path counts, after a reload', { timeout: 20_000 }, () => {
   });
 });
 
-describe('the pools of a configuration', { timeout: 20_000 }, () => {
+describe('the pools of a configuration', { timeout: 60_000 }, () => {
   test('that did not change keep their connections, their counters and what is known of their servers', async (t) => {
     const clock = new FakeClock();
     const one = await named(t, 'one');

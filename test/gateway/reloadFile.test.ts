@@ -170,7 +170,7 @@ describe('a gateway that watches its file', { timeout: 20_000, concurrency: 4 },
   });
 });
 
-describe('a gateway with a file that it does not watch', { timeout: 20_000 }, () => {
+describe('a gateway with a file that it does not watch', { timeout: 60_000 }, () => {
   test('reads it again when it is told to, and says what is wrong with it', async (t) => {
     const file = join(folderOf(t), 'gateway.yaml');
     writeFileSync(file, text(1));

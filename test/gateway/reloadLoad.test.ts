@@ -5,7 +5,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, test, type TestContext } from 'node:test';
 import type { GatewayOptions } from '../../src/gateway/config/gatewayOptions.js';
-import type { CreateOptions } from '../../src/gateway/create.js';
+import type { CreateOptions } from '../../src/gateway/createOptions.js';
 import type { Gateway } from '../../src/gateway/gateway.js';
 import { openGateway, send, startUpstream, until } from '../support/gateways.js';
 
@@ -66,8 +66,8 @@ async function underLoad(t: TestContext, configs: readonly GatewayOptions[], opt
   return gateway;
 }
 
-describe('reloads while 50 clients ask', { timeout: 60_000 }, () => {
-  const features = { rate_limit: { quota: 1_000_000, duration: 60 }, timeout: 10, circuit_breaker: {} };
+describe('reloads while 50 clients ask', { timeout: 180_000 }, () => {
+  const features = { rate_limit: { quota: 1_000_000, duration: 60 }, timeout: 60, circuit_breaker: {} };
 
   test('fail no request to a server: paths change, and pools', async (t) => {
     const [one, two] = [await startUpstream(t, echo), await startUpstream(t, echo)];
@@ -95,11 +95,11 @@ describe('reloads while 50 clients ask', { timeout: 60_000 }, () => {
 
   test('fail no request to an app', async (t) => {
     const app: RequestListener = echo;
-    await underLoad(t, [{ paths: [{ pattern: '/*', features }] }, {}, { default_features: { timeout: 10 } }], { app });
+    await underLoad(t, [{ paths: [{ pattern: '/*', features }] }, {}, { default_features: { timeout: 60 } }], { app });
   });
 });
 
-describe('what reloads leave behind', { timeout: 60_000 }, () => {
+describe('what reloads leave behind', { timeout: 180_000 }, () => {
   test('is nothing: 200 of them keep neither generations nor pools nor circuits', async (t) => {
     setFlagsFromString('--expose-gc');
     const collect = runInNewContext('gc') as () => void;

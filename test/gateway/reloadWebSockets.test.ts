@@ -34,7 +34,7 @@ async function said(socket: WebSocket, text: string): Promise<string> {
   return String((await answer)[0]);
 }
 
-describe('WebSockets stay open', { timeout: 20_000 }, () => {
+describe('WebSockets stay open', { timeout: 60_000 }, () => {
   test('when a reload leaves their path as it is, changes it, its pool, or takes it away', async (t) => {
     const [one, two] = [await echoing(t, 'one'), await echoing(t, 'two')];
     const config = (server: string, paths: readonly object[]): GatewayOptions =>

@@ -10,7 +10,7 @@ import { Hono } from 'hono';
 import Koa from 'koa';
 import type { App } from '../../src/gateway/app.js';
 import type { GatewayOptions } from '../../src/gateway/config/gatewayOptions.js';
-import type { CreateOptions } from '../../src/gateway/create.js';
+import type { CreateOptions } from '../../src/gateway/createOptions.js';
 import type { Gateway } from '../../src/gateway/gateway.js';
 import { makeGateway, openGateway, startUpstream } from '../support/gateways.js';
 

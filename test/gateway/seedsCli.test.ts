@@ -25,10 +25,10 @@ const imported = (name: string): string => readFileSync(`test/gateway/golden/imp
 
 describe('premier on the files of the documents', { concurrency: 4 }, () => {
   for (const [name, counts] of [
-    ['readme-dict', '3 paths, 0 upstreams'],
-    ['readme-policies', '3 paths, 0 upstreams'],
-    ['readme-production', '2 paths, 0 upstreams'],
-    ['readme-websocket', '1 path, 0 upstreams'],
+    ['readme-dict', '3 paths, 0 upstreams: for an app in code'],
+    ['readme-policies', '3 paths, 0 upstreams: for an app in code'],
+    ['readme-production', '2 paths, 1 upstream'],
+    ['readme-websocket', '1 path, 0 upstreams: for an app in code'],
   ] as const)
     test(`check finds nothing wrong with ${name}`, async (t) => {
       const file = `test/gateway/golden/${name}.yaml`;

@@ -35,7 +35,7 @@ async function connected(port: number): Promise<Socket> {
 
 const get = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`;
 
-describe('a gateway that closes', { timeout: 20_000 }, () => {
+describe('a gateway that closes', { timeout: 60_000 }, () => {
   test('finishes what is under way, takes nothing new, and keeps no connection', async (t) => {
     const upstream = await slow(t);
     const { gateway, url, port } = await openGateway(t, { servers: [upstream.url] });
@@ -224,7 +224,7 @@ describe('a gateway that closes', { timeout: 20_000 }, () => {
   });
 });
 
-describe('a gateway that cannot be opened', { timeout: 20_000 }, () => {
+describe('a gateway that cannot be opened', { timeout: 60_000 }, () => {
   test('leaves nothing behind when the port of its admin is taken', async (t) => {
     let checks = 0;
     const upstream = await startUpstream(t, (_request, response) => {

@@ -17,7 +17,7 @@ async function message(socket: WebSocket): Promise<string> {
   return (data as Buffer).toString();
 }
 
-describe('a WebSocket through the gateway', { timeout: 20_000 }, () => {
+describe('a WebSocket through the gateway', { timeout: 60_000 }, () => {
   it('works as the very first request, with subprotocol, path and query', async (test) => {
     const up = await upstream(test, (socket, request) => socket.send(`${request.url} ${socket.protocol}`), {
       handleProtocols: (offered) => [...offered].at(-1) as string,

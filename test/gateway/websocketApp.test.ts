@@ -10,7 +10,7 @@ import { handshake, Raw, TestGateway } from './websocketGateway.js';
 
 const echo = (socket: WebSocket): void => void socket.on('message', (data, binary) => socket.send(data, { binary }));
 
-describe('in front of an app', { timeout: 20_000 }, () => {
+describe('in front of an app', { timeout: 60_000 }, () => {
   it('passes WebSockets to a server that listened before, and to one that came later', async (test) => {
     const server = createServer();
     const before = new WebSocketServer({ server, path: '/before' }).on('connection', echo);

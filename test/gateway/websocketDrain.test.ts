@@ -24,7 +24,7 @@ async function driven(test: TestContext): Promise<{ port: number; socket: Promis
   return { port: (server.address() as AddressInfo).port, socket };
 }
 
-describe('draining WebSockets', { timeout: 20_000 }, () => {
+describe('draining WebSockets', { timeout: 60_000 }, () => {
   it('says 1001 to both sides, waits for their answers, and refuses newcomers', async (test) => {
     const seen = new Seen();
     const up = await upstream(test, seen.talk);

@@ -13,7 +13,7 @@ const echo = (socket: WebSocket): void => {
   socket.on('error', () => undefined);
 };
 
-describe('a WebSocket whose side goes away', { timeout: 20_000 }, () => {
+describe('a WebSocket whose side goes away', { timeout: 60_000 }, () => {
   it('gives the handshake up when the client leaves, whether it resets or closes', async (test) => {
     for (const leave of ['resetAndDestroy', 'end'] as const) {
       let reason: unknown;

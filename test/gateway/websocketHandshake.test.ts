@@ -16,7 +16,7 @@ class Untouched {
 
 const key = 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n';
 
-describe('the handshake', { timeout: 20_000 }, () => {
+describe('the handshake', { timeout: 60_000 }, () => {
   const cases: readonly (readonly [title: string, request: string, status: RegExp])[] = [
     ['POST', handshake('/ws', '', 'POST'), /^HTTP\/1\.1 400 /],
     ['a body', handshake('/ws', 'Content-Length: 3\r\n'), /^HTTP\/1\.1 400 /],
@@ -74,7 +74,7 @@ describe('the handshake', { timeout: 20_000 }, () => {
   });
 });
 
-describe('an upgrade to something other', { timeout: 20_000 }, () => {
+describe('an upgrade to something other', { timeout: 60_000 }, () => {
   const listener = (request: IncomingMessage, response: ServerResponse): void => {
     let body = '';
     request.on('data', (chunk: Buffer) => (body += chunk.toString()));

@@ -6,7 +6,7 @@ import { FakeClock } from '../../src/testing/fakeClock.js';
 import { dialling, handshake, masked, Raw, TestGateway, upstream } from './websocketGateway.js';
 import { closing, frames, Seen } from './websocketPeers.js';
 
-describe('limits of a WebSocket', { timeout: 20_000 }, () => {
+describe('limits of a WebSocket', { timeout: 60_000 }, () => {
   it('closes with 1009 when a message is too long, and none of it reaches the upstream', async (test) => {
     const seen = new Seen();
     const up = await upstream(test, seen.talk);
@@ -136,7 +136,7 @@ describe('limits of a WebSocket', { timeout: 20_000 }, () => {
   });
 });
 
-describe('the origin of a WebSocket', { timeout: 20_000 }, () => {
+describe('the origin of a WebSocket', { timeout: 60_000 }, () => {
   const cases: readonly (readonly [title: string, origins: string[], fields: string, status: number])[] = [
     ['is its own host', [], 'Origin: http://gate.test\r\nCookie: s=1\r\n', 101],
     ['is its own host behind TLS', [], 'Origin: https://GATE.test:443\r\nCookie: s=1\r\n', 101],

@@ -3,7 +3,8 @@ import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Outg
 import type { RequestListener } from 'node:http';
 import { type AddressInfo, connect, createServer as createTcp, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
-import { createGateway, type CreateOptions } from '../../src/gateway/create.js';
+import { createGateway } from '../../src/gateway/create.js';
+import type { CreateOptions } from '../../src/gateway/createOptions.js';
 import type { GatewayOptions } from '../../src/gateway/config/gatewayOptions.js';
 import type { Gateway } from '../../src/gateway/gateway.js';
 

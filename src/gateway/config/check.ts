@@ -1,5 +1,6 @@
 import { ConfigError, type ConfigIssue } from './configError.js';
 import { type ConfigPath, grounded, pathText, valueAt } from './configPath.js';
+import { doubtsOf } from './doubts.js';
 import { notYet } from './notYet.js';
 import { configSchema, type ResolvedConfig } from './schema.js';
 import { objections } from './semantics.js';
@@ -40,7 +41,7 @@ export function check(source: Source, { file, namespace }: Origin): Checked {
     report(path, sentence(finding, valueAt(root, path), nameOf(path, namespace), variable), ofKey ? 'key' : 'value');
   }
   if (issues.length > 0 || !parsed.success) throw new ConfigError(inOrder(issues), file);
-  return { resolved: parsed.data, warnings: shadows(parsed.data, source) };
+  return { resolved: parsed.data, warnings: inOrder([...shadows(parsed.data, source), ...doubts(parsed.data, source)]) };
 }
 
 function shadows({ paths }: ResolvedConfig, source: Source): ConfigIssue[] {
@@ -50,6 +51,14 @@ function shadows({ paths }: ResolvedConfig, source: Source): ConfigIssue[] {
     const message = `\`pattern\` can never match: \`${paths[earlier]?.pattern}\` ${line > 0 ? `in line ${line}` : `(paths[${earlier}])`} takes all of it`;
     return { path: pathText(at), ...source.locate(at, 'value'), message };
   });
+}
+
+function doubts(resolved: ResolvedConfig, source: Source): ConfigIssue[] {
+  return doubtsOf(resolved).map(({ path, message }) => ({
+    path: pathText(path),
+    ...source.locate(path, path.at(-1) === 'pattern' ? 'value' : 'key'),
+    message: `${nameOf(path, '')} ${message}`,
+  }));
 }
 
 /** The name of a thing in a sentence: its key, with the places in lists that follow. */

@@ -12,12 +12,26 @@ export function readConfigText(path: string, shown: string = path): string {
     bytes = readFileSync(path);
   } catch (error) {
     if (error instanceof ConfigError) throw error;
-    const { code } = error as NodeJS.ErrnoException;
-    throw complaint(code === 'ENOENT' ? `there is no such file; \`premier init ${shown}\` writes one` : `cannot be read (${code})`);
+    throw complaint(unreadable((error as NodeJS.ErrnoException).code, shown));
   }
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
     throw complaint('the file is not in UTF-8');
+  }
+}
+
+function unreadable(code: string | undefined, shown: string): string {
+  switch (code) {
+    case 'ENOENT':
+      // A configuration itself, where the path of its file should stand.
+      if (/[\n{]/.test(shown)) return 'there is no such file; `GatewayConfig.fromText` reads a text';
+      return `there is no such file; \`premier init ${shown}\` writes one`;
+    case 'EISDIR':
+      return 'cannot be read (EISDIR): it is a directory; name the file in it';
+    case 'EACCES':
+      return 'cannot be read (EACCES): this user has no right to; see its permissions, and those of the directories above';
+    default:
+      return `cannot be read (${code})`;
   }
 }

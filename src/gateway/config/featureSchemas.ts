@@ -1,6 +1,9 @@
 import { z } from 'zod';
+import { authSchema } from './authSchema.js';
 import { fitting, oneWindow } from './fitting.js';
-import { addressBlock, count, duration, fieldName, fieldValue, fieldValues, method, span, status, word } from './fields.js';
+import { addressBlock, count, duration, fieldName, fieldValues, method, span, status, word } from './fields.js';
+import { headerChanges } from './headerChanges.js';
+import { transformSchema } from './transformSchema.js';
 
 const algorithm = z.enum(['fixed_window', 'sliding_window', 'token_bucket', 'leaky_bucket']);
 const key = z.union([word(), z.array(word()).min(1)]);
@@ -135,84 +138,6 @@ const circuitBreaker = z.strictObject({
   shared: z.boolean().default(false).describe('Whether all gateways on one Redis open together.'),
 });
 
-const names = {
-  set: fieldValues().default({}).describe('Fields that get this value, in place of any other.'),
-  remove: z.array(fieldName()).default([]).describe('Fields that are taken out.'),
-};
-const changes = { ...names, add: fieldValues().default({}), rename: z.record(fieldName(), fieldName()).default({}) };
-const scalar = z.union([z.string(), z.number(), z.boolean()]);
-const converted = z.record(word(), z.enum(['string', 'number', 'integer', 'boolean', 'date']));
-const json = z.strictObject({
-  rename: z.record(word(), word()).default({}),
-  add: z.record(word(), z.unknown()).default({}),
-  remove: z.array(word()).default([]),
-  convert: converted.default({}),
-});
-
-const transform = z.strictObject({
-  request: z
-    .strictObject({
-      headers: z.strictObject(changes).optional(),
-      query: z
-        .strictObject({
-          set: z.record(word(), scalar).default({}),
-          rename: z.record(word(), word()).default({}),
-          remove: z.array(word()).default([]),
-        })
-        .optional(),
-      strip_prefix: z.string().startsWith('/').optional().describe('Taken off the front of the path.'),
-      rewrite: z.strictObject({ from: word(), to: z.string() }).optional().describe('A regular expression, and what takes its place.'),
-      json: json.optional(),
-      xml_to_json: z.boolean().default(false),
-      json_to_xml: z.boolean().default(false),
-    })
-    .optional(),
-  response: z
-    .strictObject({
-      headers: z.strictObject(changes).optional(),
-      json: json.optional(),
-      xml_to_json: z.boolean().default(false),
-      json_to_xml: z.boolean().default(false),
-    })
-    .optional(),
-  schema: z.strictObject({ from: word(), to: word(), fields: z.record(word(), word()) }).optional(),
-});
-
-const auth = z.strictObject({
-  optional: z.boolean().default(false).describe('Whether requests without credentials pass.'),
-  api_key: z.strictObject({ header: fieldName().default('X-API-Key'), query: word().optional() }).optional(),
-  basic: z.strictObject({ users: z.record(word(), z.string()) }).optional(),
-  jwt: z
-    .strictObject({
-      secret: z.string().optional(),
-      jwks_url: z.string().optional(),
-      algorithms: z.array(word()).optional(),
-      issuer: z.string().optional(),
-      audience: z.union([z.string(), z.array(z.string())]).optional(),
-      leeway: duration().default(30_000),
-      roles_claim: word().default('roles'),
-      scopes_claim: word().default('scope'),
-    })
-    .optional(),
-  oauth2: z
-    .strictObject({ introspection_url: z.string(), client_id: z.string().optional(), client_secret: z.string().optional() })
-    .optional(),
-  type: z.enum(['basic', 'jwt']).optional(),
-  username: z.string().optional(),
-  password: z.string().optional(),
-  secret: z.string().optional(),
-  algorithm: z.string().optional(),
-  audience: z.string().optional(),
-  issuer: z.string().optional(),
-  verify_signature: z.boolean().optional(),
-  verify_exp: z.boolean().optional(),
-  verify_nbf: z.boolean().optional(),
-  verify_iat: z.boolean().optional(),
-  verify_aud: z.boolean().optional(),
-  verify_iss: z.boolean().optional(),
-  rbac: z.record(z.string(), z.unknown()).optional(),
-});
-
 const access = z.strictObject({
   roles: z.array(word()).optional(),
   scopes: z.array(word()).optional(),
@@ -235,11 +160,11 @@ export const featureSchemas = {
     })
     .describe('Which pages of other origins may call and read.'),
   access: access.describe('Who may come in: addresses, methods, roles and scopes.'),
-  auth: auth.describe('Who is asking.'),
+  auth: authSchema.describe('Who is asking.'),
   rate_limit: rateLimit.describe('How many requests a caller may make.'),
   body_limit: z.strictObject({ max_bytes: count(0).describe('The longest body that is accepted.') }).describe('Refuses long bodies.'),
   cache: cache.describe('Keeps answers (RFC 9111).'),
-  transform: transform.describe('Changes requests and answers.'),
+  transform: transformSchema.describe('Changes requests and answers.'),
   fallback: answer.extend({ status: status().default(200).describe('The status.') }).describe('What to answer when all else failed.'),
   timeout: timeout.describe('How long an answer may take.'),
   retry: retry.describe('Tries again.'),
@@ -265,8 +190,8 @@ export const featureSchemas = {
     .describe('Sends copies of requests to another pool.'),
   headers: z
     .strictObject({
-      request: z.strictObject(names).optional().describe('What the upstream sees.'),
-      response: z.strictObject(names).optional().describe('What the client sees.'),
+      request: z.strictObject(headerChanges).optional().describe('What the upstream sees.'),
+      response: z.strictObject(headerChanges).optional().describe('What the client sees.'),
     })
     .describe('Sets header fields and takes them out.'),
   monitoring: z
@@ -293,5 +218,3 @@ export type Features = { -readonly [K in keyof typeof featureSchemas]?: z.output
 
 /** The name of a feature, as in YAML. */
 export type FeatureName = keyof typeof featureSchemas;
-
-export { fieldValue };

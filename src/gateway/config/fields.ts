@@ -27,12 +27,17 @@ export const status = (): z.ZodNumber =>
 /** The name of a header field: a token of RFC 9110 5.6.2. */
 export const fieldName = (): z.ZodString => z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'must be the name of a header field');
 
-/** The value of a header field: no line break may come in by it. */
+/** The name of a cookie: a token too (RFC 6265 4.1.1). */
+export const cookieName = (): z.ZodString => z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'must be the name of a cookie');
+
+/** The value of a header field: no line break may come in by it. What is beyond Latin-1 goes as the bytes of its UTF-8. */
 export const fieldValue = (): z.ZodType<string, string | number | boolean> =>
   z
     .union([z.string(), z.number(), z.boolean()])
     .transform(String)
-    .refine((given) => !/[\r\n\0]/.test(given), 'must not contain line breaks');
+    .refine((given) => !/[\r\n\0]/.test(given), 'must not contain line breaks')
+    .refine((given) => !/(?![\t\r\n\0])[\0-\x1f\x7f]/.test(given), 'must not contain control characters')
+    .transform((given) => (/[^\0-\xff]/.test(given) ? Buffer.from(given).toString('latin1') : given));
 
 /** An HTTP method, in capitals. */
 export const method = (): z.ZodType<string, string> =>
@@ -41,13 +46,14 @@ export const method = (): z.ZodType<string, string> =>
     .regex(/^[A-Za-z-]+$/, 'must be an HTTP method')
     .transform((given) => given.toUpperCase());
 
-/** An `http:` or `https:` address without a path of its own. */
+/** An `http:` or `https:` address, which may end in a path. */
 export const origin = (): z.ZodType<string, string> =>
   z.string().transform((given, context) => {
     const parsed = URL.canParse(given) ? new URL(given) : undefined;
     const plain = parsed && /^https?:$/.test(parsed.protocol) && parsed.username === '' && parsed.search === '' && parsed.hash === '';
     if (plain) return given.replace(/\/+$/, '');
-    context.addIssue({ code: 'custom', message: 'must be an address such as http://backend:8000' });
+    const surplus = parsed && /^https?:$/.test(parsed.protocol) ? ', without a user, a query or a #' : '';
+    context.addIssue({ code: 'custom', message: `must be an address such as http://backend:8000${surplus}` });
     return z.NEVER;
   });
 

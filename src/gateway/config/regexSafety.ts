@@ -1,7 +1,8 @@
 /**
  * Finds quantifiers inside quantifiers, such as `(a+)+`: a backtracking engine needs exponential time for them ("ReDoS"); and three of them
- * in a row that can stand for the same text, such as `.*a.*a.*b`, for which it needs the third power of the length. A repeated group that begins or ends with a character that nothing repeated inside of it can match, such as `(/[^/]+)*`,
- * has only one way to match and is left alone.
+ * in a row that can stand for the same text, such as `.*a.*a.*b`, for which it needs the third power of the length. A repeated group that
+ * begins or ends with a character that nothing repeated inside of it can match, such as `(/[^/]+)*`, has only one way to match and is left
+ * alone.
  */
 export function isUnsafeRegex(source: string): boolean {
   try {

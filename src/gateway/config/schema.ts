@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { count, duration, method, origin, word, addressBlock } from './fields.js';
+import { cookieName, count, duration, method, origin, word, addressBlock } from './fields.js';
 import { featureSchemas } from './featureSchemas.js';
 
 const optional = Object.fromEntries(Object.entries(featureSchemas).map(([name, schema]) => [name, schema.optional()])) as {
@@ -51,7 +51,7 @@ const upstream = z.strictObject({
   servers: z.array(server).min(1, 'needs at least one server').describe('Its servers.'),
   balance: balance.default({ algorithm: 'round_robin', key: 'ip' }).describe('How requests are spread.'),
   sticky: z
-    .union([z.literal('cookie'), z.strictObject({ cookie: word().describe('The name of the cookie.') })])
+    .union([z.literal('cookie'), z.strictObject({ cookie: cookieName().describe('The name of the cookie.') })])
     .optional()
     .describe('Keeps a client on its server, by a cookie.'),
   health: health.prefault({}).describe('Which servers are well.'),
@@ -130,7 +130,11 @@ export const configSchema = z.strictObject({
   store: z
     .strictObject({
       redis: z
-        .strictObject({ url: word().describe('Such as redis://localhost:6379/0.') })
+        .strictObject({
+          url: word()
+            .regex(/^(?:rediss?|unix):\/\//, 'must begin with redis://, rediss:// or unix://')
+            .describe('Such as redis://localhost:6379/0.'),
+        })
         .optional()
         .describe('Redis, for several processes.'),
     })

@@ -1,5 +1,5 @@
-import ipaddr from 'ipaddr.js';
 import { OptionsError } from '../../core/errors.js';
+import { matcher } from '../../http/client.js';
 import { adminListenerOf } from '../own/adminListener.js';
 import { Router } from '../router.js';
 import { compileKey, compileTemplate } from '../template.js';
@@ -45,14 +45,16 @@ export function objections(root: unknown): readonly Objection[] {
     found.push(...inFeatures(path, features), ...inTemplates(path, features, pattern));
     if (isMapping(features['mirror'])) checkUpstream([...path, 'mirror', 'upstream'], features['mirror']['upstream']);
   };
-  checkFeatures(['default_features'], root['default_features']);
+  checkFeatures(['default_features'], root['default_features'], '*');
   const paths: readonly unknown[] = Array.isArray(root['paths']) ? root['paths'] : [];
   paths.forEach((path, i) => {
     if (!isMapping(path)) return;
     const { pattern } = path;
     if (typeof pattern === 'string' && pattern.startsWith('^') && isUnsafeRegex(pattern))
       found.push({ path: ['paths', i, 'pattern'], message: unsafe });
-    if (typeof path['host'] === 'string')
+    if (typeof path['host'] === 'string' && /[/@\s]/.test(path['host']))
+      found.push({ path: ['paths', i, 'host'], message: 'must be a name such as api.example.com, without a scheme and a path' });
+    else if (typeof path['host'] === 'string')
       found.push(...refused(['paths', i, 'host'], path['host'], (host) => new Router([{ pattern: '/', host }])));
     checkUpstream(['paths', i, 'upstream'], path['upstream']);
     checkFeatures(['paths', i, 'features'], path['features'], typeof pattern === 'string' ? pattern : undefined);
@@ -125,5 +127,5 @@ function badAddresses(path: ConfigPath, list: unknown): readonly Objection[] {
 }
 
 function isBlock(given: string): boolean {
-  return given.includes('/') ? ipaddr.isValidCIDR(given) : ipaddr.IPv6.isValid(given) || ipaddr.IPv4.isValidFourPartDecimal(given);
+  return refused([], given, (block) => matcher([block])).length === 0;
 }

@@ -86,11 +86,16 @@ function faultsOf(document: Document.Parsed, text: string): Fault[] {
     if (error.code === 'MULTIPLE_DOCS') return { offset, message: 'a second document begins here; keep one' };
     if (error.code === 'RESOURCE_EXHAUSTION') return { offset, message: 'this is nested too deeply' };
     const line = text.slice(text.lastIndexOf('\n', offset - 1) + 1, text.indexOf('\n', offset) + 1 || undefined);
-    const hint = line.includes('${') ? '; inside [ ] and { }, put "${…}" in quotes' : '';
+    const hint = hintFor(line);
     return { offset, message: `this is no YAML: ${(error.message.split('\n')[0] as string).replace(/[.:]$/, '')}${hint}` };
   });
   // A parser that has lost its way finds fault with all that follows.
   return document.errors.length > 0 ? faults.slice(0, 1) : faults;
+}
+
+function hintFor(line: string): string {
+  if (line.includes('${')) return '; inside [ ] and { }, put "${…}" in quotes';
+  return /[:[{,-] *\*/.test(line) ? '; what begins with `*` needs quotes: "*"' : '';
 }
 
 type Section = { readonly node: Node | null } | { readonly offset: number; readonly fault: string };
@@ -99,10 +104,12 @@ function sectionOf(document: Document.Parsed, namespace: string, links: Links): 
   let node: Node | null = document.contents;
   if (node === null) return { offset: 0, fault: `the file is empty; it needs \`${namespace}:\`` };
   let done = '';
+  let around: YAMLMap | undefined;
   for (let left: string[] = namespace.split('.'); left.length > 0;) {
     if (isAlias(node)) node = links.target.get(node) ?? null;
     const offset = node?.range?.[0] ?? 0;
     if (!isMap(node)) return { offset, fault: `must be a mapping with \`${left[0]}:\`${done && ` below \`${done}\``}` };
+    around = node;
     const whole = entry(node, left.join('.'));
     const pair = whole ?? entry(node, left[0] as string);
     if (!pair) return { offset, fault: notFound(node, left[0] as string, done) };
@@ -110,6 +117,13 @@ function sectionOf(document: Document.Parsed, namespace: string, links: Links): 
     left = whole ? [] : left.slice(1);
     node = pair.value as Node | null;
   }
+  const empty = node === null || (isScalar(node) && node.value === null);
+  const beside = empty ? around?.items.find(({ key }) => isScalar(key) && ours.has(String(key.value))) : undefined;
+  if (isScalar(beside?.key))
+    return {
+      offset: beside.key.range?.[0] ?? 0,
+      fault: `\`${String(beside.key.value)}\` stands beside \`${done}:\`, which is empty; indent all that belongs below it`,
+    };
   return { node };
 }
 

@@ -4,7 +4,7 @@ import { welcomeBody } from '../../http/expect.js';
 import { headerOf } from '../../http/headers.js';
 
 /** The longest body that is kept for another attempt. */
-export const longestReplay: number = 1_048_576;
+const longestReplay = 1_048_576;
 
 /** Reads the body into memory, so that it can be sent again. One that is too long goes on as a stream, nothing of it lost. */
 export async function bufferBody(exchange: Exchange, limit: number = longestReplay): Promise<void> {

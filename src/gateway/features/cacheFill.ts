@@ -6,7 +6,7 @@ import { type Stored, storedOf } from '../../http/caching/stored.js';
 import { updatedFields } from '../../http/caching/storedFields.js';
 import { isNeverStored } from '../../http/caching/unstored.js';
 import { variantOf, variesBy, whoAsks } from '../../http/caching/varying.js';
-import { type Answer, Exchange } from '../../http/exchange.js';
+import type { Answer, Exchange } from '../../http/exchange.js';
 import { headerOf, joinedOf } from '../../http/headers.js';
 import { Answered, Problem } from '../../http/problem.js';
 import type { Flight } from './cacheFlight.js';
@@ -60,7 +60,8 @@ export class Fill {
     this.#flight = flight;
     // What a client has says nothing about what all others get: only a request that goes alone may carry its own conditions.
     const own = old === undefined && flight === undefined;
-    this.exchange = copyOf(original, filling.monotonic(), own ? [] : conditionsFor(old?.headers));
+    this.exchange = original.copy({ started: filling.monotonic() });
+    if (!own) this.exchange.assert.push(...conditionsFor(old?.headers));
     this.#call = new Call(call.site, call.self, [this.exchange], undefined);
     flight?.onStop((reason) => this.stop(reason));
   }
@@ -229,31 +230,6 @@ function isOutage(error: unknown): boolean {
   if (error instanceof Answered) return error.answer.status >= 500;
   if (error instanceof Problem) return error.status >= 500;
   return error instanceof PremierError && error.statusCode >= 500;
-}
-
-/** The request once more, for whoever wants the answer: nothing that happens to it happens to the client that asked first. */
-function copyOf(original: Exchange, started: number, assert: readonly string[]): Exchange {
-  const copy = new Exchange({
-    method: original.method,
-    path: original.path,
-    query: original.query,
-    host: original.host,
-    scheme: original.scheme,
-    client: original.client,
-    peer: original.peer,
-    trusted: original.trusted,
-    headers: original.headers,
-    body: original.body,
-    origin: original.origin,
-    upgrade: undefined,
-    started,
-  });
-  copy.pattern = original.pattern;
-  copy.correlationId = original.correlationId;
-  copy.traceparent = original.traceparent;
-  copy.consumer = original.consumer;
-  copy.assert.push(...original.assert, ...assert);
-  return copy;
 }
 
 /** What a client gets to know of the request that was made for it. */

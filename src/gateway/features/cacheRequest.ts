@@ -7,7 +7,7 @@ import { headerOf, isNamed, joinedOf, type RawHeaders } from '../../http/headers
 export const has = {
   /** If-None-Match or If-Modified-Since. */
   condition: 1,
-  /** If-Match or If-Unmodified-Since: only the upstream can tell. */
+  /** If-Match or If-Unmodified-Since, or fields that the upstream will not see: only the upstream can tell. */
   precondition: 2,
   range: 4,
   cacheControl: 8,
@@ -35,6 +35,9 @@ export function traitsOf({ headers, consumer }: Exchange): number {
       case 9:
         if (isNamed(name, 'x-api-key')) traits |= has.cookie;
         break;
+      case 10:
+        if (isNamed(name, 'connection') && !usual.test(headers[i + 1] as string)) traits |= has.precondition;
+        break;
       case 13:
         traits |= ofThirteen(name);
         break;
@@ -48,6 +51,9 @@ export function traitsOf({ headers, consumer }: Exchange): number {
   }
   return traits;
 }
+
+/** A field that `Connection` lists ends here: the upstream answers without it, whatever `Vary` says of it. */
+const usual = /^[\s,]*(?:(?:close|keep-alive|te|upgrade|http2-settings)[\s,]*)*$/i;
 
 /** Whether all cookies are those of sticky pools, which say nothing about the client. */
 function isOwn(cookies: string): boolean {

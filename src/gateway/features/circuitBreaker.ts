@@ -17,9 +17,9 @@ export const circuitBreaker: Feature<Options> = {
 /** The policy with the gateway's idea of a failure. A circuit whose rules changed begins anew. */
 export function breaker(options: Options, runtime: Runtime, place: Place, name: string): readonly Behaviour[] {
   const rules = JSON.stringify({ ...options, fallback: undefined });
-  const known = runtime.registry.all<{ rules: string }>('circuitRules') as Map<string, { rules: string }>;
-  if (known.get(name)?.rules !== rules) (runtime.registry.all('circuit') as Map<string, unknown>).delete(name);
-  known.set(name, { rules });
+  const known = runtime.registry.all<string>('circuitRules');
+  if (known.get(name) !== rules) runtime.registry.all('circuit').delete(name);
+  known.set(name, rules);
   const { window, fallback } = options;
   const made = policy.create(
     policy.options.parse({

@@ -4,6 +4,7 @@ import { type RawHeaders, headerOf, joinedOf, tokensOf } from '../../http/header
 import { Answered } from '../../http/problem.js';
 import type { Features } from '../config/featureSchemas.js';
 import { exchangeOf, type Feature } from '../feature.js';
+import { Origins } from './origins.js';
 
 type Options = NonNullable<Features['cors']>;
 
@@ -45,32 +46,24 @@ export const cors: Feature<Options> = {
 };
 
 class Grants {
-  readonly #any: boolean;
-  readonly #listed: ReadonlySet<string>;
-  /** `https://*.example.com`: what stands before and after the `*`. */
-  readonly #below: readonly (readonly [start: string, end: string])[];
+  readonly #origins: Origins;
   readonly #options: Options;
 
   constructor(options: Options) {
-    const origins = options.origins.map((origin) => origin.toLowerCase().replace(/\/$/, ''));
+    this.#origins = new Origins(options.origins);
     this.#options = options;
-    this.#any = origins.includes('*');
-    this.#listed = new Set(origins.filter((origin) => !origin.includes('*')));
-    this.#below = origins
-      .filter((origin) => origin.length > 1 && origin.includes('*'))
-      .map((origin) => origin.split('*', 2) as [string, string]);
   }
 
   /** Adds what lets a page of that origin read the answer; whether anything does. */
   allow(origin: string, headers: RawHeaders): boolean {
-    if (this.#lists(origin.toLowerCase())) {
+    if (this.#origins.lists(origin)) {
       headers.push('access-control-allow-origin', origin);
       if (this.#options.credentials) headers.push('access-control-allow-credentials', 'true');
       return true;
     }
     // With credentials, any page could read what its visitor may: they go to listed origins alone.
-    if (this.#any) headers.push('access-control-allow-origin', '*');
-    return this.#any;
+    if (this.#origins.any) headers.push('access-control-allow-origin', '*');
+    return this.#origins.any;
   }
 
   preflight(exchange: Exchange, origin: string): Answer {
@@ -85,16 +78,6 @@ class Grants {
     }
     return { status: 204, headers, body: undefined };
   }
-
-  #lists(origin: string): boolean {
-    return this.#listed.has(origin) || this.#below.some(([start, end]) => isBelow(origin, start, end));
-  }
-}
-
-/** Only names may stand for the `*`: a `/`, `:` or `@` would lead to another host. */
-function isBelow(origin: string, start: string, end: string): boolean {
-  if (origin.length <= start.length + end.length || !origin.startsWith(start) || !origin.endsWith(end)) return false;
-  return /^[a-z0-9.-]+$/.test(origin.slice(start.length, origin.length - end.length));
 }
 
 /** Takes out what the upstream says of origins, and tells caches that the answer depends on them. */

@@ -3,6 +3,7 @@ import type { Behaviour } from '../../core/policy.js';
 import { discard } from '../../http/body.js';
 import type { Answer, Exchange } from '../../http/exchange.js';
 import { Answered, Problem } from '../../http/problem.js';
+import { isSlowUpload } from '../../http/slowUpload.js';
 import { aroundExchange } from '../feature.js';
 
 /**
@@ -21,6 +22,12 @@ function passed(exchange: Exchange, answer: Answer, others: ReadonlySet<unknown>
   throw new Answered(answer);
 }
 
+/** What was thrown, as the answer that it holds; thrown again where it holds none. */
+export function caughtAnswer(error: unknown): Answer {
+  if (error instanceof Answered) return error.answer;
+  throw error;
+}
+
 /** Lets go of every failure but the one that is answered with. */
 export function discardFailures(exchange: Exchange, but?: Answer): void {
   if (exchange.failures === undefined) return;
@@ -35,5 +42,5 @@ export function isFailure(error: unknown): boolean {
   if (error instanceof Answered) return error.answer.status >= 500 && error.answer.status !== 501;
   if (error instanceof Problem)
     return error.type === 'bad_gateway' || error.type === 'gateway_timeout' || error.type === 'service_unavailable';
-  return error instanceof PremierError && error.code === 'PREMIER_TIMEOUT';
+  return error instanceof PremierError && error.code === 'PREMIER_TIMEOUT' && !isSlowUpload(error);
 }

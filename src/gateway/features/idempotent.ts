@@ -1,8 +1,6 @@
 import type { Exchange } from '../../http/exchange.js';
 import { headerOf } from '../../http/headers.js';
-
-/** The methods that RFC 9110 9.2.2 calls idempotent. */
-export const idempotentMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);
+import { idempotentMethods } from '../../http/methods.js';
 
 /** Whether a request may be sent twice: by its method, or because the client says so with an `Idempotency-Key`. */
 export function isRepeatable(exchange: Exchange, methods: ReadonlySet<string> = idempotentMethods): boolean {

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { Call } from '../../core/call.js';
 import { isSource } from '../../http/body.js';
-import { Exchange, type Answer } from '../../http/exchange.js';
+import type { Answer, Exchange } from '../../http/exchange.js';
 import { headerOf } from '../../http/headers.js';
 import { Answered } from '../../http/problem.js';
 import { watchBody } from '../../http/watchBody.js';
@@ -24,15 +24,10 @@ export const mirror: Feature<NonNullable<Features['mirror']>> = {
   create({ upstream, percent }, context) {
     const copies = new Copies(upstream, context);
     const { random } = context.runtime;
-    const seen = new WeakSet<Exchange>();
     return [
       {
         enter(call) {
-          const exchange = exchangeOf(call);
-          // Inside a retry or a hedge it comes here several times.
-          if (random() * 100 >= percent || seen.has(exchange)) return undefined;
-          seen.add(exchange);
-          copies.take(exchange, call);
+          if (random() * 100 < percent) copies.take(exchangeOf(call), call);
           return undefined;
         },
       },
@@ -155,27 +150,5 @@ function drained({ body, tunnel }: Answer, call: Call): Promise<void> {
 }
 
 function copyOf(exchange: Exchange, body: Uint8Array | undefined): Exchange {
-  const { method, path, query, host, scheme, client, peer, trusted, started } = exchange;
-  const headers = [...exchange.headers];
-  const copy = new Exchange({
-    method,
-    path,
-    query,
-    host,
-    scheme,
-    client,
-    peer,
-    trusted,
-    headers,
-    body,
-    origin: {},
-    upgrade: undefined,
-    started,
-  });
-  copy.pattern = exchange.pattern;
-  copy.correlationId = exchange.correlationId;
-  copy.traceparent = exchange.traceparent;
-  copy.consumer = exchange.consumer;
-  copy.assert.push(...exchange.assert);
-  return copy;
+  return exchange.copy({ headers: [...exchange.headers], body, origin: {} });
 }

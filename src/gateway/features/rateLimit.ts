@@ -1,4 +1,4 @@
-import type { Behaviour, Place, Runtime } from '../../core/policy.js';
+import type { Behaviour } from '../../core/policy.js';
 import { QuotaExceedsError } from '../../core/errors.js';
 import type { Exchange } from '../../http/exchange.js';
 import { Problem } from '../../http/problem.js';
@@ -26,18 +26,19 @@ export const rateLimitMisses: Feature<Options> = {
   create: (options, context) => (options.count_cache_hits ? [] : limiters(options, context)),
 };
 
-function limiters(options: Options, { runtime, place }: FeatureContext): readonly Behaviour[] {
-  const make = (numbers: readonly Numbers[], tier: string): Limiter => limiter(numbers, options, runtime, place, tier);
+function limiters(options: Options, context: FeatureContext): readonly Behaviour[] {
+  const make = (numbers: readonly Numbers[], tier: string): Limiter => limiter(numbers, options, context, tier);
   const usual = make(options.limits ?? [numbersOf(options)], '');
   const tiers = new Map(Object.entries(options.tiers ?? {}).map(([tier, numbers]) => [tier, make([numbers], tier)]));
+  const refuse = (error: unknown): never => {
+    throw refusal(error, options);
+  };
   return [
     {
       run(call, next) {
         const tier = exchangeOf(call).consumer?.tier;
         const chosen = tier === undefined ? usual : (tiers.get(tier) ?? usual);
-        return chosen.run(call, next).catch((error: unknown) => {
-          throw refusal(error, options);
-        });
+        return chosen.run(call, next).catch(refuse);
       },
     },
   ];
@@ -47,9 +48,9 @@ function numbersOf({ quota, duration, algorithm, bucket_size, burst }: Options):
   return { quota: quota ?? 1, duration: duration ?? 1000, algorithm, bucket_size, burst };
 }
 
-function limiter(all: readonly Numbers[], options: Options, runtime: Runtime, place: Place, tier: string): Limiter {
+function limiter(all: readonly Numbers[], options: Options, { runtime, place, pattern }: FeatureContext, tier: string): Limiter {
   const rules = all.map(({ algorithm, quota, duration, burst, bucket_size, key }): KeyedRule => {
-    const keyOf = compileKey(key ?? options.key);
+    const keyOf = compileKey(key ?? options.key, pattern);
     return {
       ...limitRule('rate_limit', algorithm, { quota, duration, burst, bucketSize: bucket_size }),
       keymaker: (exchange) => keyOf(exchange as Exchange),

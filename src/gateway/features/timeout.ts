@@ -1,6 +1,7 @@
 import { TimeoutError } from '../../core/errors.js';
 import type { Behaviour } from '../../core/policy.js';
 import { Problem } from '../../http/problem.js';
+import { isSlowUpload } from '../../http/slowUpload.js';
 import { timeout as policy } from '../../policies/timeout.js';
 import type { Features } from '../config/featureSchemas.js';
 import { exchangeOf, type Feature } from '../feature.js';
@@ -19,6 +20,7 @@ export const timeout: Feature<Options> = {
       },
       failure(error) {
         if (!(error instanceof TimeoutError)) return undefined;
+        if (isSlowUpload(error)) throw new Problem('request_timeout', { headers: ['connection', 'close'], cause: error });
         throw new Problem('gateway_timeout', { status: error_status, message: error_message, cause: error });
       },
     };

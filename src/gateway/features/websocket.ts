@@ -4,6 +4,7 @@ import { headerOf, headersOf } from '../../http/headers.js';
 import { Problem } from '../../http/problem.js';
 import type { Features } from '../config/featureSchemas.js';
 import { exchangeOf, type Feature } from '../feature.js';
+import { Origins, plainOrigin } from './origins.js';
 import { holdTunnel } from '../websocket/tunnelOptions.js';
 
 type Options = NonNullable<Features['websocket']>;
@@ -21,7 +22,7 @@ export const websocket: Feature<Options> = {
         run(call, next) {
           const exchange = exchangeOf(call);
           if (exchange.upgrade === undefined) return next(call);
-          if (!origins.admit(exchange)) return Promise.reject(new Problem('forbidden', { message: 'This origin may not connect' }));
+          if (!admits(origins, exchange)) return Promise.reject(new Problem('forbidden', { message: 'This origin may not connect' }));
           if (seats.taken >= most) return Promise.reject(new Problem('service_unavailable', { message: 'Too many connections' }));
           holdTunnel(exchange, options);
           return new Seat(seats).during(exchange, next(call) as Promise<Answer>);
@@ -70,49 +71,23 @@ class Seat {
   }
 }
 
-/** Browsers send cookies with a WebSocket to any host, and let any page open one: the origin is all that tells (RFC 6455 10.2). */
-class Origins {
-  readonly #all: boolean;
-  readonly #allowed: ReadonlySet<string>;
-  /** `https://*.example.com`, as what stands around the `*`. */
-  readonly #wild: readonly (readonly [before: string, behind: string])[];
-
-  constructor(origins: readonly string[]) {
-    this.#all = origins.includes('*');
-    this.#allowed = new Set(origins.map(plain));
-    this.#wild = origins.filter((origin) => origin.includes('://*.')).map((origin) => plain(origin).split('*') as [string, string]);
-  }
-
-  admit({ headers, host }: Exchange): boolean {
-    const given = headersOf(headers, 'origin');
-    // Not a browser, which could write whatever it likes.
-    if (given.length === 0 || this.#all) return true;
-    if (given.length > 1) return false;
-    const origin = plain(given[0] as string);
-    if (this.#allowed.size > 0) return this.#allowed.has(origin) || this.#wild.some((parts) => isBelow(origin, parts));
-    const trusted = headerOf(headers, 'cookie') !== undefined || headerOf(headers, 'authorization') !== undefined;
-    return !trusted || isSameHost(origin, host);
-  }
-}
-
-/** In lower case, without a slash at the end and without the default port of its scheme. */
-function plain(origin: string): string {
-  return origin
-    .trim()
-    .toLowerCase()
-    .replace(/\/+$/, '')
-    .replace(/^(http:\/\/.*):80$|^(https:\/\/.*):443$/, '$1$2');
-}
-
-function isBelow(origin: string, [before, behind]: readonly [string, string]): boolean {
-  const label = origin.slice(before.length, origin.length - behind.length);
-  return (
-    origin.startsWith(before) && origin.endsWith(behind) && /^[a-z0-9.-]+$/.test(label) && origin.length > before.length + behind.length
-  );
+/**
+ * Browsers send cookies with a WebSocket to any host, and let any page open one: the origin is all that tells (RFC 6455 10.2). Where none is
+ * listed, a page may use a client's credentials on its own host alone.
+ */
+function admits(origins: Origins, { headers, host }: Exchange): boolean {
+  const given = headersOf(headers, 'origin');
+  // Not a browser, which could write whatever it likes.
+  if (given.length === 0 || origins.any) return true;
+  if (given.length > 1) return false;
+  const origin = given[0] as string;
+  if (!origins.none) return origins.lists(origin);
+  const trusted = headerOf(headers, 'cookie') !== undefined || headerOf(headers, 'authorization') !== undefined;
+  return !trusted || isSameHost(plainOrigin(origin), host);
 }
 
 /** By the scheme of the page, as TLS may end in front of the gateway. */
 function isSameHost(origin: string, host: string): boolean {
   const [scheme, authority] = origin.split('://', 2);
-  return authority !== undefined && authority !== '' && plain(`${scheme}://${host}`) === origin;
+  return authority !== undefined && authority !== '' && plainOrigin(`${scheme}://${host}`) === origin;
 }

@@ -1,9 +1,9 @@
 import { createServer, type Server } from 'node:http';
 import { OptionsError } from '../../core/errors.js';
 import type { Runtime } from '../../core/policy.js';
-import type { Awaitable, Provider, Subscription } from '../../core/provider.js';
+import type { Awaitable, Subscription } from '../../core/provider.js';
 import type { Answer, Exchange } from '../../http/exchange.js';
-import { exchangeOfRequest } from '../../http/nodeRequest.js';
+import { type Edge, exchangeOfRequest } from '../../http/nodeRequest.js';
 import { answerOf, Problem, problemOf } from '../../http/problem.js';
 import { writeAnswer } from '../../http/writer.js';
 import { correlate } from '../../observe/correlation.js';
@@ -13,11 +13,10 @@ import type { UpstreamReading } from '../../observe/readings.js';
 import type { Breakers } from '../../policies/breakers.js';
 import { circuitsOf } from '../circuits.js';
 import type { ResolvedConfig } from '../config/schema.js';
-import type { Edge } from '../../http/nodeRequest.js';
 import { AdminAccess } from './adminAccess.js';
 import { adminListenerOf } from './adminListener.js';
 import { type Check, Health, storeCheck, upstreamsCheck } from './health.js';
-import { type OwnPaths, ownPaths } from './ownPaths.js';
+import { isReset, type OwnPaths, ownPaths } from './ownPaths.js';
 
 /** What the own paths are about. */
 export interface OwnInit {
@@ -98,7 +97,7 @@ export class Own {
     const where = adminListenerOf(listener);
     const server = createServer((request, response) => {
       response.on('error', () => undefined);
-      const exchange = exchangeOfRequest(request, response, this.#init.edge());
+      const exchange = exchangeOfRequest(request, response, { ...this.#init.edge(), isOwn: isReset });
       if (exchange instanceof Problem) {
         const { status, headers, body } = answerOf(exchange, '');
         response.writeHead(status, headers).end(body);
@@ -107,7 +106,8 @@ export class Own {
       correlate(exchange);
       void Promise.resolve(this.#paths(exchange) ?? answerOf(new Problem('not_found'), exchange.correlationId))
         .catch((error: unknown) => answerOf(problemOf(error), exchange.correlationId))
-        .then((answer) => writeAnswer(exchange, answer, response, this.#init.runtime.clock));
+        .then((answer) => writeAnswer(exchange, answer, response, this.#init.runtime.clock))
+        .catch(() => response.destroy());
     });
     await new Promise<void>((resolve, reject) => void server.on('error', reject).listen(where, resolve));
     return server;
@@ -152,7 +152,7 @@ export class Own {
   #compile({ keyspace, store }: ResolvedConfig): OwnPaths {
     const { runtime, log, metrics, upstreams, draining, metricsText } = this.#init;
     const checks: Record<string, Check> = { upstreams: upstreamsCheck(() => upstreams.snapshot()) };
-    if (store.redis !== undefined || isShared(runtime.provider)) checks['redis'] = storeCheck(runtime.provider, keyspace);
+    if (store.redis !== undefined || runtime.provider.shared !== undefined) checks['redis'] = storeCheck(runtime.provider, keyspace);
     return ownPaths({
       health: new Health({ service: keyspace, clock: runtime.clock, draining, checks }),
       metrics: { contentType: metrics.contentType, text: metricsText ?? (() => metrics.text()) },
@@ -161,10 +161,6 @@ export class Own {
       audit: (message, fields) => log.info(message, fields),
     });
   }
-}
-
-function isShared(provider: Provider): boolean {
-  return provider.shared !== undefined;
 }
 
 function channelOf({ keyspace }: Runtime): string {

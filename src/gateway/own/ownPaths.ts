@@ -64,7 +64,8 @@ function isReserved(path: string): boolean {
   return maybe && /^\/(admin\/(generate_key|keys)|premier\/dashboard)(\/|$)/.test(path);
 }
 
-function isReset(path: string): boolean {
+/** Whether a path resets a circuit, whose name in it is a pattern as a rule. */
+export function isReset(path: string): boolean {
   return path.startsWith(`${circuits}/`) && path.endsWith(reset) && path.length > circuits.length + 1 + reset.length;
 }
 

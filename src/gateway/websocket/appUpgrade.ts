@@ -5,8 +5,6 @@ import type { Duplex } from 'node:stream';
 /** A listener of a server's `upgrade` event. */
 export type UpgradeListener = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
 
-type Method = (this: Server, event?: string | symbol, ...rest: UpgradeListener[]) => unknown;
-
 const covered = [
   'on',
   'addListener',
@@ -72,11 +70,10 @@ export class AppUpgrades {
   }
 
   #cover(name: (typeof covered)[number]): void {
-    const own = this.#server[name] as Method;
-    const ofApp = this.#app[name] as unknown as Method;
-    const covering = (event?: string | symbol, ...rest: UpgradeListener[]): unknown => {
-      if (event !== 'upgrade') return event === undefined ? own.call(this.#server) : own.call(this.#server, event, ...rest);
-      ofApp.call(this.#app as Server, event, ...rest);
+    const [own, ofApp] = [this.#server[name], this.#app[name]];
+    const covering = (...given: [event?: string | symbol, ...rest: UpgradeListener[]]): unknown => {
+      if (given[0] !== 'upgrade') return Reflect.apply(own, this.#server, given);
+      Reflect.apply(ofApp, this.#app, given);
       return this.#server;
     };
     Object.defineProperty(this.#server, name, { value: covering, configurable: true, writable: true });

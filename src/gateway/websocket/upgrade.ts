@@ -132,7 +132,11 @@ class Visitor {
     const ways = this.#ways;
     if (answer.handled === true) return ways.answered(this.#exchange, answer.status);
     if (answer.status !== 101) return this.#write(answer);
-    if (answer.tunnel === undefined) return this.#write(answerOf(new Problem('bad_gateway'), this.#exchange.correlationId));
+    if (answer.tunnel === undefined) {
+      // Node takes a 101 that switches to nothing for an ordinary answer, whose connection stays open.
+      discard(answer.body, gone);
+      return this.#write(answerOf(new Problem('bad_gateway'), this.#exchange.correlationId));
+    }
     const opened = ways.tunnels.open(this.#exchange, answer as Upgraded, tunnelOptionsOf(this.#exchange), (end) => ways.ended(end));
     ways.answered(this.#exchange, opened ? 101 : 499);
   }

@@ -65,7 +65,7 @@ class Refusal implements Sink {
     this.#socket.write(responseHead(status, own, headers, reply));
     this.#timer = after(this.#clock, patience, () => this.#break(new Error('the body took too long')));
     this.#socket.on('drain', () => !this.#over && this.#body.resume());
-    this.#socket.once('close', () => this.#break(new Error('the client closed the connection')));
+    for (const event of ['close', 'end']) this.#socket.once(event, () => this.#break(new Error('the client closed the connection')));
     this.#socket.resume();
     this.#body.start(this);
   }
