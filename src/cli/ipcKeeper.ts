@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from '../core/clock.js';
 import type { Provider, Step } from '../core/provider.js';
-import { memory } from '../providers/memory.js';
+import { ownMemory } from '../gateway/given.js';
 import { messageOf } from './ipcConversation.js';
 import { type StepText, type StoreAsk, type StoreReply, travelling } from './ipcStore.js';
 
@@ -12,7 +12,7 @@ export class Keeper {
   readonly #memory: Provider;
 
   constructor(clock: Clock = systemClock) {
-    this.#memory = memory({ clock });
+    this.#memory = ownMemory(clock);
   }
 
   /** Answers one batch, in its order. */

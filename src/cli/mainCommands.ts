@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import { distance } from '../core/options.js';
+import { nearest } from '../gateway/config/configPath.js';
 import type { Command, Io } from './io.js';
 
 interface Entry {
@@ -58,8 +58,8 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
   if (name === 'help') return run([rest[0] as string, '--help'], io);
   const entry = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (entry) return (await entry.load())(rest, io);
-  const nearest = Object.keys(commands).find((known) => distance(name, known) <= 2);
-  io.err(`premier: there is no command '${name}'${nearest ? `; did you mean '${nearest}'?` : ''}\n\n${help()}`);
+  const near = nearest(name, Object.keys(commands));
+  io.err(`premier: there is no command '${name}'${near === undefined ? '' : `; did you mean '${near}'?`}\n\n${help()}`);
   return 2;
 }
 

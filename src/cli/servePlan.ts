@@ -1,13 +1,11 @@
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import type { LogLevel } from '../observe/jsonLines.js';
 import { optionFault } from './commandLine.js';
 import type { Io } from './io.js';
 
-/** From which level on is logged. */
-export type LogLevel = (typeof levels)[number];
-
-const levels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
+const levels: readonly LogLevel[] = ['trace', 'debug', 'info', 'warn', 'error', 'silent'];
 
 /** What `premier serve` was asked to do. */
 export interface ServePlan {

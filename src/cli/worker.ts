@@ -32,60 +32,87 @@ const margin = 2000;
 
 /** One of several processes that serve: told by the primary when to start, reload and end. When the primary dies, Node ends it. */
 export async function runWorker(plan: ServePlan, io: Io): Promise<number> {
+  const worker = new WorkerEnd(plan, io);
   // A terminal sends its signals to the primary too, which then says what to do.
   process.on('SIGINT', () => undefined);
   process.on('SIGHUP', () => undefined);
-  process.on('SIGTERM', () => conversation.tell('leave', undefined));
-  let serving: Serving | undefined;
-  let provider: IpcProvider | undefined;
-  const conversation: Conversation = new Conversation({
-    clock: systemClock,
-    send: (message, sent) => void process.send?.(message, undefined, undefined, sent),
-    asked(kind, body) {
-      if (serving === undefined) throw new Error('not started');
-      switch (kind) {
-        case 'snapshot':
-          return serving.gateway.metrics.snapshot();
-        case 'reload':
-          return reloadServing(serving, plan, () => (body as Pick<Briefing, 'text'>).text, io.env);
-        case 'stop':
-          return stop(serving);
-        default:
-          throw new Error(`unknown question '${kind}'`);
-      }
-    },
-    told(kind, body) {
-      if (kind === 'heard') provider?.heard(...(body as [channel: string, text: string]));
-      else if (kind === 'exit') process.exit(0);
-      else provider?.dropped(kind as 'drop' | 'clear', body as string);
-    },
-  });
-  process.on('message', (message) => conversation.received(message));
+  process.on('SIGTERM', () => worker.conversation.tell('leave', undefined));
+  process.on('message', (message) => worker.conversation.received(message));
   try {
-    const { text, adminToken, port } = (await conversation.ask('briefing', undefined)) as Briefing;
-    const config = configOf(plan, text, io.env);
-    if (config.resolved.store.redis === undefined) provider = new IpcProvider(conversation);
-    const metricsText = async (): Promise<string> => {
-      const own = await (serving as Serving).gateway.metrics.snapshot();
-      const { live, gone } = (await conversation.ask('metrics', own, collecting)) as Counted;
-      return Metrics.merge(live, gone);
-    };
-    serving = await startServing({ ...plan, port }, config, { provider, metricsText, adminToken });
+    await worker.start();
   } catch (error) {
-    await conversation.ask('failed', whyNot(error, plan), collecting).catch(() => undefined);
+    await worker.conversation.ask('failed', whyNot(error, plan), collecting).catch(() => undefined);
     process.exit(1);
   }
-  const { gateway, config } = serving;
-  const ready: Ready = { ...about(serving), stopWithin: config.resolved.grace + config.resolved.drain_delay + margin };
-  conversation.tell('ready', ready);
-  setInterval(() => {
-    gateway.metrics.snapshot().then(
-      (snapshot) => conversation.tell('counted', snapshot),
-      () => undefined,
-    );
-  }, telling).unref();
   // It ends by a word of the primary, or with it.
   return new Promise(() => undefined);
+}
+
+/** A worker's side of what it and the primary say to each other. */
+class WorkerEnd {
+  readonly conversation: Conversation;
+  readonly #plan: ServePlan;
+  readonly #io: Io;
+  #serving: Serving | undefined;
+  #provider: IpcProvider | undefined;
+
+  constructor(plan: ServePlan, io: Io) {
+    this.#plan = plan;
+    this.#io = io;
+    this.conversation = new Conversation({
+      clock: systemClock,
+      send: (message, sent) => void process.send?.(message, undefined, undefined, sent),
+      asked: (kind, body) => this.#asked(kind, body),
+      told: (kind, body) => this.#told(kind, body),
+    });
+  }
+
+  async start(): Promise<void> {
+    const { text, adminToken, port } = (await this.conversation.ask('briefing', undefined)) as Briefing;
+    const config = configOf(this.#plan, text, this.#io.env);
+    if (config.resolved.store.redis === undefined) this.#provider = new IpcProvider(this.conversation);
+    const together = { provider: this.#provider, metricsText: () => this.#metricsText(), adminToken };
+    const serving = await startServing({ ...this.#plan, port }, config, together);
+    this.#serving = serving;
+    const { grace, drain_delay } = config.resolved;
+    const ready: Ready = { ...about(serving), stopWithin: grace + drain_delay + margin };
+    this.conversation.tell('ready', ready);
+    setInterval(() => this.#tellCounts(serving), telling).unref();
+  }
+
+  #asked(kind: string, body: unknown): unknown {
+    const serving = this.#serving;
+    if (serving === undefined) throw new Error('not started');
+    switch (kind) {
+      case 'snapshot':
+        return serving.gateway.metrics.snapshot();
+      case 'reload':
+        return reloadServing(serving, this.#plan, () => (body as Pick<Briefing, 'text'>).text, this.#io.env);
+      case 'stop':
+        return stop(serving);
+      default:
+        throw new Error(`unknown question '${kind}'`);
+    }
+  }
+
+  #told(kind: string, body: unknown): void {
+    if (kind === 'heard') this.#provider?.heard(...(body as [channel: string, text: string]));
+    else if (kind === 'exit') process.exit(0);
+    else this.#provider?.dropped(kind as 'drop' | 'clear', body as string);
+  }
+
+  async #metricsText(): Promise<string> {
+    const own = await (this.#serving as Serving).gateway.metrics.snapshot();
+    const { live, gone } = (await this.conversation.ask('metrics', own, collecting)) as Counted;
+    return Metrics.merge(live, gone);
+  }
+
+  #tellCounts({ gateway }: Serving): void {
+    gateway.metrics.snapshot().then(
+      (snapshot) => this.conversation.tell('counted', snapshot),
+      () => undefined,
+    );
+  }
 }
 
 async function stop({ gateway }: Serving): Promise<MetricsSnapshot> {

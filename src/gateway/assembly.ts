@@ -5,6 +5,7 @@ import { Metrics } from '../observe/metrics.js';
 import type { Tracing } from '../observe/tracing.js';
 import { Upstreams } from '../proxy/upstreams.js';
 import { circuitsOf, keepCircuits, rememberCircuits } from './circuits.js';
+import { formatIssue } from './config/configError.js';
 import type { GatewayConfig } from './config/gatewayConfig.js';
 import type { ResolvedConfig } from './config/schema.js';
 import type { CreateOptions } from './createOptions.js';
@@ -142,8 +143,8 @@ export class Assembly {
     this.#log.close();
   }
 
-  #warn({ warnings }: GatewayConfig): void {
-    for (const { message } of warnings) this.#log.warn(message);
+  #warn({ warnings, source }: GatewayConfig): void {
+    for (const warning of warnings) this.#log.warn(formatIssue(warning, source));
   }
 }
 

@@ -33,12 +33,14 @@ export function withServers(config: GatewayConfig, servers: readonly string[] | 
   return { ...resolved, servers: GatewayConfig.fromObject({ servers: [...servers] }).resolved.servers };
 }
 
-/** What cached answers and counters may take of this process' memory. */
-const mostMemory = 256 * 1024 * 1024;
+/** The memory of this process as a store, bounded: what cached answers and counters may take of it. */
+export function ownMemory(clock: Clock): Provider {
+  return memory({ clock, maxBytes: 256 * 1024 * 1024, maxEntries: 1_000_000 });
+}
 
 /** Opens the store that a configuration names. */
 export async function openStore(store: ResolvedConfig['store'], clock: Clock): Promise<Provider> {
-  if (store.redis === undefined) return memory({ clock, maxBytes: mostMemory, maxEntries: 1_000_000 });
+  if (store.redis === undefined) return ownMemory(clock);
   // Only here: who has no Redis needs no client for it.
   const { redis } = await import('../redis/index.js');
   return redis({ url: store.redis.url });

@@ -110,10 +110,12 @@ describe('mistakes in code', () => {
     await refused({}, { app: { routing: app } }, /of a Fastify instance give `routing`/);
   });
 
-  test('a gateway with nothing behind it says so in its log', async () => {
+  test('a gateway logs what may not be meant with its place, and that nothing is behind it', async () => {
     const lines: string[] = [];
-    const gateway = await createGateway({}, { logger: { write: (line: string) => void lines.push(line) } as never });
+    const config = GatewayConfig.fromText('premier:\n  paths: [{ pattern: "/a/{id}" }]\n', { source: 'f.yaml' });
+    const gateway = await createGateway(config, { logger: { write: (line: string) => void lines.push(line) } as never });
     await gateway.close();
+    assert.match(lines[0] as string, /"f\.yaml:2:22: `pattern` has `\{id\}` in it/);
     assert.match(lines.join(''), /There is nothing behind the gateway/);
   });
 

@@ -36,10 +36,10 @@ const exchange = (method: string, path: string, asked: Asked = {}): Exchange =>
 
 /** A gateway's own paths, around a circuit named /api/users/* that is open. */
 async function paths(tokens: readonly AdminToken[] = [], checks: Readonly<Record<string, Check>> = {}) {
-  const premier = new Premier();
+  const clock = new FakeClock(Date.parse('2025-11-27T10:30:00Z'));
+  const premier = new Premier({ clock });
   const broken = premier.circuitBreaker({ name: '/api/users/*', failureThreshold: 2 })(() => Promise.reject(new Error('down')));
   for (let i = 0; i < 2; i++) await assert.rejects(broken());
-  const clock = new FakeClock(Date.parse('2025-11-27T10:30:00Z'));
   const state = { draining: false };
   const audited: unknown[] = [];
   const access = new AdminAccess(tokens);

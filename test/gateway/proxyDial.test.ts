@@ -7,7 +7,8 @@ import { TimeoutError } from '../../src/core/errors.js';
 import { headerOf } from '../../src/http/headers.js';
 import type { Problem } from '../../src/http/problem.js';
 import { failureKind } from '../../src/proxy/failureKind.js';
-import { answering, callOf, deadUrl, exchangeOf, httpServer, poolOf, proxyTo, rawServer, rejection, textOf, until } from './proxyTools.js';
+import { deadUrl } from '../support/gateways.js';
+import { answering, callOf, exchangeOf, httpServer, poolOf, proxyTo, rawServer, rejection, textOf, until } from './proxyTools.js';
 
 const asked = {
   path: '/chat',

@@ -5,20 +5,8 @@ import { describe, test } from 'node:test';
 import { isSource } from '../../src/http/body.js';
 import type { Problem } from '../../src/http/problem.js';
 import { failureKind } from '../../src/proxy/failureKind.js';
-import {
-  answering,
-  callOf,
-  deadUrl,
-  exchangeOf,
-  httpServer,
-  poolOf,
-  proxyTo,
-  rawServer,
-  Recorder,
-  rejection,
-  turns,
-  until,
-} from './proxyTools.js';
+import { deadUrl } from '../support/gateways.js';
+import { answering, callOf, exchangeOf, httpServer, poolOf, proxyTo, rawServer, Recorder, rejection, turns, until } from './proxyTools.js';
 
 describe('what goes wrong on the way', () => {
   test('a refused connection is a connect error', async (t) => {

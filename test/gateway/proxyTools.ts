@@ -121,17 +121,6 @@ export function answering(t: TestContext, bytes: string): ReturnType<typeof rawS
   return rawServer(t, (socket) => socket.on('data', () => socket.write(bytes, 'latin1')));
 }
 
-/** An address where nobody listens. */
-export async function deadUrl(): Promise<string> {
-  const server = createTcp();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return `http://127.0.0.1:${port}`;
-}
-
 /** Resolves once `condition` holds: for what only sockets can tell. */
 export async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setImmediate(resolve));

@@ -49,7 +49,7 @@ export function premier(t: TestContext, args: readonly string[], env: Readonly<R
         };
         listeners.add(look);
         look();
-        setTimeout(() => reject(new Error(`not said within 30 s: ${pattern}\n${written}`)), 30_000).unref();
+        setTimeout(() => reject(new Error(`not said within 60 s: ${pattern}\n${written}`)), 60_000).unref();
         void ended.then((code) => reject(new Error(`ended with ${code} and never said ${pattern}:\n${written}`)));
       }),
   };

@@ -7,7 +7,8 @@ import { failureKind } from '../../src/proxy/failureKind.js';
 import type { Server } from '../../src/proxy/server.js';
 import { FakeClock } from '../../src/testing/fakeClock.js';
 import { near, picks, pool, shares } from './balancing.js';
-import { callOf, deadUrl, exchangeOf, httpServer, poolOf, proxyTo, rawServer, rejection, until } from './proxyTools.js';
+import { deadUrl } from '../support/gateways.js';
+import { callOf, exchangeOf, httpServer, poolOf, proxyTo, rawServer, rejection, until } from './proxyTools.js';
 
 const [a, b] = ['http://a:1', 'http://b:1'] as const;
 

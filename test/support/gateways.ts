@@ -111,15 +111,15 @@ export async function rawRequest(port: number, text: string, done: (received: st
   return received;
 }
 
-/** An address where nobody listens. */
+/** An address where nobody listens. A connection holds its port: one that was merely free could be another process's the next moment. */
 export async function deadUrl(): Promise<string> {
-  const server = createTcp();
+  const server = createTcp((accepted) => accepted.unref()).unref();
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return `http://127.0.0.1:${port}`;
+  const holder = connect((server.address() as AddressInfo).port, '127.0.0.1');
+  await once(holder, 'connect');
+  holder.unref();
+  return `http://127.0.0.1:${holder.localPort}`;
 }
 
 /** Resolves once `condition` holds: for what only sockets can tell. */

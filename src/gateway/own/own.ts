@@ -152,7 +152,9 @@ export class Own {
   #compile({ keyspace, store }: ResolvedConfig): OwnPaths {
     const { runtime, log, metrics, upstreams, draining, metricsText } = this.#init;
     const checks: Record<string, Check> = { upstreams: upstreamsCheck(() => upstreams.snapshot()) };
-    if (store.redis !== undefined || runtime.provider.shared !== undefined) checks['redis'] = storeCheck(runtime.provider, keyspace);
+    // Workers without Redis share the store of their primary, without which they end.
+    const isRedis = store.redis !== undefined || (metricsText === undefined && runtime.provider.shared !== undefined);
+    if (isRedis) checks['redis'] = storeCheck(runtime.provider, keyspace);
     return ownPaths({
       health: new Health({ service: keyspace, clock: runtime.clock, draining, checks }),
       metrics: { contentType: metrics.contentType, text: metricsText ?? (() => metrics.text()) },
