@@ -1,5 +1,6 @@
 import type { Events } from '../core/events.js';
 import type { Exchange } from '../http/exchange.js';
+import type * as ExpositionRoom from './exposition.js';
 import type { Exposition, MetricsSnapshot } from './exposition.js';
 import { alone, byKey, type FamilyInit } from './family.js';
 import { type CircuitReading, circuitFamilies, upstreamFamilies, type UpstreamReading } from './readings.js';
@@ -179,7 +180,7 @@ export class Metrics {
   }
 }
 
-const exposition = (): Promise<typeof import('./exposition.js')> => import('./exposition.js');
+const exposition = (): Promise<typeof ExpositionRoom> => import('./exposition.js');
 
 function counters(snapshot: MetricsSnapshot): object[] {
   return snapshot.filter((family) => ['counter', 'histogram'].includes(String((family as Counted).type)));

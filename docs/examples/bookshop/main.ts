@@ -50,10 +50,11 @@ async function listen(server: Server): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
+const show = (...fields: string[]): string => `grep -iE '^HTTP|${fields.join('|')}'`;
+
 function whatToTry(url: string): string {
   const isbn = '9780141439518';
   const state = redisUrl ? 'share their state through Redis' : 'keep their state in memory (REDIS_URL is not set)';
-  const show = (...fields: string[]): string => `grep -iE '^HTTP|${fields.join('|')}'`;
   return `The gateway listens on ${url}, in front of a bookshop; both ${state}.
 What it does stands in ${file}: change it while it runs. Things to try in another terminal:
 

@@ -35,8 +35,7 @@ export const fieldValue = (): z.ZodType<string, string | number | boolean> =>
   z
     .union([z.string(), z.number(), z.boolean()])
     .transform(String)
-    .refine((given) => !/[\r\n\0]/.test(given), 'must not contain line breaks')
-    .refine((given) => !/(?![\t\r\n\0])[\0-\x1f\x7f]/.test(given), 'must not contain control characters')
+    .refine((given) => !/(?!\t)\p{Cc}/u.test(given), 'must not contain line breaks or other control characters')
     .transform((given) => (/[^\0-\xff]/.test(given) ? Buffer.from(given).toString('latin1') : given));
 
 /** An HTTP method, in capitals. */

@@ -1,3 +1,3 @@
 import express from 'express';
 
-const app = express();
+export const app = express();
