@@ -207,17 +207,39 @@ describe('npm start', () => {
     while (!wanted.test(said.out)) await once(child.stdout as NonNullable<ChildProcess['stdout']>, 'data');
   };
 
-  test('prints three lines to try, a line for each event, and leaves with 0 on SIGTERM', { timeout: 20_000 }, async (t) => {
+  test('prints what to try, a line for each event, and leaves with 0 on SIGTERM', { timeout: 20_000 }, async (t) => {
     const shop = start(t, '0');
-    await untilSaid(shop, /for n in 1 2 3;.*\n/);
+    await untilSaid(shop, /circuit-breakers\n/);
     const tries = shop.said.out.split('\n').filter((text) => text.includes('curl'));
-    assert.equal(tries.length, 3);
-    const [url] = /http:\/\/localhost:\d+/.exec(shop.said.out) ?? [];
-    for (let i = 0; i < 2; i++) assert.equal((await fetch(`${url}/books/${isbn}`)).status, 200);
-    await untilSaid(shop, /\d\d:\d\d:\d\d {2}miss +Catalog\.find[^]*\d\d:\d\d:\d\d {2}hit +Catalog\.find/);
+    assert.equal(tries.length, 4);
+    const [url] = /http:\/\/127\.0\.0\.1:\d+/.exec(shop.said.out) ?? [];
+    const find = async (): Promise<readonly unknown[]> => {
+      const answer = await fetch(`${url}/books/${isbn}`);
+      return [answer.status, answer.headers.get('x-cache')];
+    };
+    assert.deepEqual(
+      [await find(), await find()],
+      [
+        [200, 'MISS'],
+        [200, 'HIT'],
+      ],
+    );
+    await untilSaid(shop, /\d\d:\d\d:\d\d {2}miss +Catalog\.find/);
+    await untilSaid(shop, /"endpoint":"\/books\/\*".*"cache":"hit"/);
     shop.child.kill('SIGTERM');
     assert.deepEqual(await once(shop.child, 'close'), [0, null]);
     assert.equal(shop.said.err, '');
+  });
+
+  test('runs each line that it prints', { timeout: 60_000 }, async (t) => {
+    const shop = start(t, '0');
+    await untilSaid(shop, /circuit-breakers\n/);
+    const tries = shop.said.out.split('\n').filter((text) => text.includes('curl'));
+    const said = tries.map((line) => execFileSync('bash', ['-c', line], { encoding: 'utf8' }));
+    assert.match(said[0] as string, /MISS[^]*HIT/);
+    assert.match(said[1] as string, /201 Created[^]*429 Too Many Requests\r?\nretry-after: \d+/i);
+    assert.match(said[2] as string, /HTTP\/1\.1 50[34]/);
+    assert.match(said[3] as string, /"status":"healthy"[^]*http_requests_total\{[^]*\/books\/\*/);
   });
 
   test('says in one line that the port is in use, and leaves with 1', { timeout: 20_000 }, async (t) => {
@@ -227,6 +249,6 @@ describe('npm start', () => {
     const { port } = other.address() as AddressInfo;
     const { child, said } = start(t, String(port));
     assert.deepEqual(await once(child, 'close'), [1, null]);
-    assert.equal(said.err, `Port ${port} is in use; try another one: PORT=8080 npm start\n`);
+    assert.match(said.err, new RegExp(`^Port ${port} cannot be listened on .*; try another one: PORT=8080 npm start\\n$`));
   });
 });

@@ -50,8 +50,6 @@ async function listen(server: Server): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-const show = (...fields: string[]): string => `grep -iE '^HTTP|${fields.join('|')}'`;
-
 function whatToTry(url: string): string {
   const isbn = '9780141439518';
   const state = redisUrl ? 'share their state through Redis' : 'keep their state in memory (REDIS_URL is not set)';
@@ -70,4 +68,8 @@ for n in 1 2 3; do curl -si ${url}/books/${cellarIsbn} | ${show('retry-after')};
 # How it is, what it counts, and its circuits
 curl -s ${url}/health; curl -s ${url}/metrics | grep ^http_requests_total; curl -s ${url}/circuit-breakers
 `;
+}
+
+function show(...fields: string[]): string {
+  return `grep -iE '^HTTP|${fields.join('|')}'`;
 }
