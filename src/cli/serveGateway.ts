@@ -48,7 +48,7 @@ export function configOf(plan: ServePlan, text: ConfigText, env: Io['env']): Gat
 
 /** Builds the gateway and opens its port. What was opened is closed again when that fails. */
 export async function startServing(plan: ServePlan, config: GatewayConfig, together?: Together): Promise<Serving> {
-  const options: CreateOptions & Partial<Together> = {
+  const options: CreateOptions = {
     ...(plan.path !== undefined && { configFile: plan.path }),
     ...(together && { metricsText: together.metricsText, adminToken: together.adminToken }),
     ...(together?.provider && { provider: together.provider }),

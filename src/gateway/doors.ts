@@ -26,6 +26,8 @@ export interface Doorway {
   readonly listener: (request: IncomingMessage, response: ServerResponse) => void;
   readonly upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer, server: Server) => void;
   readonly closed: () => void;
+  /** A server that listens cannot take a connection, for want of descriptors as a rule. */
+  readonly failed: (error: Error) => void;
 }
 
 /** The HTTP servers that a gateway stands in front of: its own, and those it was attached to. */
@@ -46,6 +48,8 @@ export class Doors {
     if (this.#closing) throw new OptionsError('listen: the gateway is closed, or about to be');
     if (typeof options !== 'object' || options === null)
       throw new OptionsError(`listen: give an object, such as { port: ${Number(options) || 8000} }`);
+    const unknown = Object.keys(options).find((name) => name !== 'port' && name !== 'host');
+    if (unknown !== undefined) throw new OptionsError(`listen: unknown option "${unknown}"; known are port, host`);
     const { host = '127.0.0.1' } = options;
     const port = portOf(options.port ?? 8000);
     const server = createServer({
@@ -57,7 +61,7 @@ export class Doors {
     this.attach(server);
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject).listen({ port, host }, () => {
-        server.off('error', reject);
+        server.off('error', reject).on('error', this.#doorway.failed);
         resolve();
       });
     }).catch((error: NodeJS.ErrnoException) => {
@@ -79,6 +83,7 @@ export class Doors {
   attach(server: Server): void {
     if (typeof server !== 'object' || server === null || typeof server.closeIdleConnections !== 'function')
       throw new OptionsError('attach: give the server of node:http that listens, such as createServer(app)');
+    if (this.#closing) throw new OptionsError('attach: the gateway is closed, or about to be');
     if (this.#servers.has(server)) return;
     const { listener, upgrade, closed } = this.#doorway;
     const others = server.listeners('request') as ((request: IncomingMessage, response: ServerResponse) => void)[];

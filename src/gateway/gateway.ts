@@ -66,6 +66,7 @@ export class Gateway implements Host {
       listener: this.listener,
       upgrade: (request, socket, head, server) => this.#handshakes.handle(request, socket, head, server),
       closed: () => void this.close().catch(() => undefined),
+      failed: (error) => this.log.error(`A connection could not be taken: ${error.message}`),
     });
   }
 

@@ -37,9 +37,9 @@ export class Router<T extends Routed> {
   match(method: string, host: string, path: string): T | undefined {
     let best = this.#anyHost.find(method, path, Infinity);
     if (this.#hosts.size === 0 && this.#below.size === 0) return best?.item;
-    const name = host.replace(/\.?(?::\d*)?$/, '');
+    const [name, port] = nameAndPort(host);
     best = before(this.#hosts.get(name), method, path, best);
-    if (name !== host) best = before(this.#hosts.get(host), method, path, best);
+    if (port !== '') best = before(this.#hosts.get(name + port), method, path, best);
     for (let dot = name.indexOf('.', 1); dot !== -1; dot = name.indexOf('.', dot + 1))
       best = before(this.#below.get(name.slice(dot)), method, path, best);
     return best?.item;
@@ -48,7 +48,8 @@ export class Router<T extends Routed> {
   #treeFor(host: string | undefined): RouteTree<T> {
     if (host === undefined || host === '*') return this.#anyHost;
     const below = host.startsWith('*.');
-    const name = (below ? host.slice(1) : host).toLowerCase();
+    const name = nameAndPort((below ? host.slice(1) : host).toLowerCase()).join('');
+    if (below && name.includes(':')) throw new OptionsError(`host: "${host}" has a * and a port; write *.example.com`);
     if (name.includes('*')) throw new OptionsError(`host: "${host}" has a * that is not at its beginning; write *.example.com`);
     const trees = below ? this.#below : this.#hosts;
     const known = trees.get(name);
@@ -61,4 +62,13 @@ export class Router<T extends Routed> {
 
 function before<T>(tree: RouteTree<T> | undefined, method: string, path: string, best: Route<T> | undefined): Route<T> | undefined {
   return tree?.find(method, path, best?.order ?? Infinity) ?? best;
+}
+
+/** A host as paths know it: `a.test.`, `a.test:` and `a.test:080` are other spellings, which must not lead past the policies of its path. */
+function nameAndPort(host: string): [name: string, port: string] {
+  const colon = host.indexOf(':', host.lastIndexOf(']') + 1);
+  let end = colon === -1 ? host.length : colon;
+  while (host.endsWith('.', end)) end--;
+  const port = colon === -1 ? '' : host.slice(colon + 1);
+  return [host.slice(0, end), port === '' ? '' : `:${Number(port)}`];
 }

@@ -1,7 +1,7 @@
 import { OptionsError } from '../core/errors.js';
 import { distance } from '../core/options.js';
 import type { Exchange } from '../http/exchange.js';
-import { headersOf, joinedOf } from '../http/headers.js';
+import { cookieOf, joinedOf } from '../http/headers.js';
 import { compilePattern, type Pattern } from './routerPattern.js';
 
 /** A value of an exchange that a template names. */
@@ -30,7 +30,7 @@ const kinds: Readonly<Record<string, (name: string) => Read>> = {
     return (exchange) => joinedOf(exchange.headers, lower);
   },
   query: (name) => (exchange) => queryOf(exchange.query, name),
-  cookie: (name) => (exchange) => cookieOf(exchange, name),
+  cookie: (name) => (exchange) => cookieOf(exchange.headers, name),
   claim: (name) => (exchange) => claimOf(exchange, name),
 };
 
@@ -44,6 +44,7 @@ export function partOf(name: string, text: string, pattern: string | undefined, 
   const dot = name.indexOf('.');
   const kind = dot === -1 ? '' : name.slice(0, dot);
   const rest = name.slice(dot + 1);
+  if (kind === 'header' && !/^[!#$%&'*+.^_`|~\w-]*$/.test(rest)) throw new OptionsError(`"${rest}" in "${text}" is no name of a header field`);
   if (Object.hasOwn(kinds, kind) && rest !== '') return { name, identifies: true, read: (kinds[kind] as (name: string) => Read)(rest) };
   if (kind === 'path' && /^\d+$/.test(rest)) return { name, identifies: false, read: (exchange) => segmentOf(exchange.path, Number(rest)) };
   const captured = text.includes('{') && (kind === 'path' || kind === '') && /^\w[\w-]*$/.test(rest);
@@ -110,16 +111,6 @@ function decoded(text: string): string {
   } catch {
     return spaced;
   }
-}
-
-function cookieOf(exchange: Exchange, name: string): string | undefined {
-  for (const line of headersOf(exchange.headers, 'cookie')) {
-    for (const pair of line.split(';')) {
-      const equals = pair.indexOf('=');
-      if (equals !== -1 && pair.slice(0, equals).trim() === name) return pair.slice(equals + 1).trim();
-    }
-  }
-  return undefined;
 }
 
 function claimOf(exchange: Exchange, name: string): string | undefined {

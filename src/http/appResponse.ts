@@ -2,6 +2,7 @@ import { type IncomingMessage, type OutgoingHttpHeader, type OutgoingHttpHeaders
 import type { Sink, Source } from './body.js';
 import type { Answer } from './exchange.js';
 import { headerOf, type RawHeaders } from './headers.js';
+import { measured } from './measured.js';
 import { Problem } from './problem.js';
 
 type Given = OutgoingHttpHeaders | OutgoingHttpHeader[];
@@ -115,7 +116,7 @@ export class AppResponse extends ServerResponse implements Source {
       headers.push('Content-Length', String(whole.length));
     // What Node itself looks at for `headersSent`: from here on the app's own `setHeader` throws as it would without a gateway.
     Object.assign(this, { _header: 'sent' });
-    this.#answered?.({ status: this.statusCode, headers, body: whole === undefined ? this : whole });
+    this.#answered?.(measured({ status: this.statusCode, headers, body: whole === undefined ? this : whole }, this.req.method));
     this.#answered = undefined;
   }
 

@@ -3,6 +3,7 @@ import { fieldsForApp } from './appFields.js';
 import { discard } from './body.js';
 import type { Answer, Exchange } from './exchange.js';
 import { headerOf, type RawHeaders, removeHeader } from './headers.js';
+import { measured } from './measured.js';
 import { Problem } from './problem.js';
 import { judgeUpload } from './slowUpload.js';
 import { webOfRequest } from './webBody.js';
@@ -78,7 +79,7 @@ async function answerOfResponse(response: Response, method: string): Promise<Ans
   const body = response.body === null ? undefined : await bodyOfStream(response.body);
   if (body instanceof Uint8Array && method !== 'HEAD' && headerOf(headers, 'content-length') === undefined)
     headers.push('content-length', String(body.length));
-  return { status: response.status, headers, body };
+  return measured({ status: response.status, headers, body }, method);
 }
 
 /** An answer as a `Response`, with the fields of `exchange.reply`. */

@@ -25,6 +25,18 @@ export function joinedOf(headers: RawHeaders, name: string): string | undefined 
   return found.length === 0 ? undefined : found.join(', ');
 }
 
+/** The value of a cookie of a request: the first of that name. */
+export function cookieOf(headers: RawHeaders, name: string): string | undefined {
+  for (let i = 0; i < headers.length; i += 2) {
+    if (!isNamed(headers[i] as string, 'cookie')) continue;
+    for (const pair of (headers[i + 1] as string).split(';')) {
+      const equals = pair.indexOf('=');
+      if (equals !== -1 && pair.slice(0, equals).trim() === name) return pair.slice(equals + 1).trim();
+    }
+  }
+  return undefined;
+}
+
 /** Takes a field out. */
 export function removeHeader(headers: RawHeaders, name: string): void {
   const lower = name.toLowerCase();

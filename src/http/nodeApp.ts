@@ -19,7 +19,7 @@ export function forwardToNode(app: NodeApp): (exchange: Exchange, call: Call) =>
   return (exchange, call) =>
     new Promise((resolve, reject) => {
       const original = exchange.origin.request;
-      if (original === undefined) throw new Problem('internal_server_error', { cause: new Error('a node app needs a node request') });
+      if (original === undefined) throw new Problem('internal_server_error', { cause: new Error(needsServer) });
       const isOver = exchange.origin.response?.writableEnded === true || (exchange.body instanceof Uint8Array && original.readableEnded);
       const first = !called.has(original) && !isOver;
       called.add(original);
@@ -40,7 +40,8 @@ export function handToNode(app: NodeApp): (exchange: Exchange) => Promise<Answer
   return (exchange) =>
     new Promise((resolve, reject) => {
       const { request, response } = exchange.origin;
-      if (request === undefined || response === undefined) return reject(new Problem('internal_server_error'));
+      if (request === undefined || response === undefined)
+        return reject(new Problem('internal_server_error', { cause: new Error(needsServer) }));
       const handed = response as Handed;
       handed[replyOf] = exchange.reply;
       handed[headOf] = Reflect.get(response, 'writeHead') as Handed[typeof headOf];
@@ -51,6 +52,8 @@ export function handToNode(app: NodeApp): (exchange: Exchange) => Promise<Answer
       else resolve(handled);
     });
 }
+
+const needsServer = 'an app that is a (request, response) listener cannot answer gateway.fetch(): listen, attach, or give an app with fetch(request)';
 
 const replyOf = Symbol('reply');
 const headOf = Symbol('writeHead');

@@ -1,6 +1,7 @@
 import { PremierError, RejectedError } from '../core/errors.js';
 import type { Answer } from './exchange.js';
 import type { RawHeaders } from './headers.js';
+import { Stackless } from './stackless.js';
 
 /** The `type` of an error body. */
 export type ProblemType =
@@ -56,17 +57,14 @@ export interface ProblemDetail {
 }
 
 /** A request that the gateway answers with an error of its own. Thrown anywhere in the pipeline. */
-export class Problem extends Error {
+export class Problem extends Stackless {
   readonly type: ProblemType;
   readonly status: number;
   readonly headers: RawHeaders;
 
   constructor(type: ProblemType, detail: ProblemDetail = {}) {
-    const before = Error.stackTraceLimit;
-    Error.stackTraceLimit = 0;
     const [status, message] = problems[type];
     super(detail.message ?? message, { cause: detail.cause });
-    Error.stackTraceLimit = before;
     this.type = type;
     this.status = detail.status ?? status;
     this.headers = detail.headers ?? [];
@@ -78,12 +76,9 @@ export class Problem extends Error {
 }
 
 /** An answer that is thrown: one that ends the request early, or an upstream's failure on its way through retry and circuit breaker. */
-export class Answered extends Error {
+export class Answered extends Stackless {
   constructor(readonly answer: Answer) {
-    const before = Error.stackTraceLimit;
-    Error.stackTraceLimit = 0;
     super(`answered with ${answer.status}`);
-    Error.stackTraceLimit = before;
   }
 
   override get name(): string {

@@ -1,4 +1,5 @@
 import { Problem, type ProblemType } from '../http/problem.js';
+import { Stackless } from '../http/stackless.js';
 
 /**
  * Why an upstream gave no answer: nothing could be sent, the connection broke before the answer, it took too long, or no server is there to
@@ -14,16 +15,13 @@ const types: Readonly<Record<FailureKind, ProblemType>> = {
 };
 
 /** What really happened, as the cause of a problem: for the log alone, as it names the server. */
-export class UpstreamFailure extends Error {
+export class UpstreamFailure extends Stackless {
   constructor(
     readonly kind: FailureKind,
     readonly server: string,
     cause: unknown,
   ) {
-    const before = Error.stackTraceLimit;
-    Error.stackTraceLimit = 0;
     super(`${kind}: ${server}`, { cause });
-    Error.stackTraceLimit = before;
   }
 
   override get name(): string {

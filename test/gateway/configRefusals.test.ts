@@ -13,6 +13,46 @@ const refusals: readonly (readonly [what: string, yaml: string, told: RegExp])[]
     'trusted_proxies: ["::ffff:10.0.0.0/90"]',
     /f:2:21: `trusted_proxies\[0\]` must be an address or a block/,
   ],
+  [
+    'more attempts than the policy starts',
+    'default_features: { hedge: { after: 1, max_attempts: 101 } }',
+    /f:2:\d+: `max_attempts` must be at most 100 \(got 101\)/,
+  ],
+  [
+    'a backoff steeper than the policy takes',
+    'default_features: { retry: { wait: { factor: 1001 } } }',
+    /f:2:\d+: `factor` must be at most 1000 \(got 1001\)/,
+  ],
+  [
+    'a window of more calls than the policy remembers',
+    'default_features: { circuit_breaker: { window: { calls: 1000001 } } }',
+    /f:2:\d+: `calls` must be at most 1000000/,
+  ],
+  [
+    'checks without a pause between them',
+    'upstreams: { u: { servers: ["http://a"], health: { path: /, interval: 0 } } }',
+    /f:2:\d+: `interval` must be longer than 0/,
+  ],
+  [
+    'a check that no server can pass',
+    'upstreams: { u: { servers: ["http://a"], health: { path: /, timeout: 0 } } }',
+    /f:2:\d+: `timeout` must be longer than 0/,
+  ],
+  [
+    'connections that nobody may take the time to make',
+    'upstreams: { u: { servers: ["http://a"], connect_timeout: 0 } }',
+    /f:2:\d+: `connect_timeout` must be longer than 0/,
+  ],
+  [
+    'answers that say two things about where they end',
+    'default_features: { headers: { response: { set: { Transfer-Encoding: chunked } } } }',
+    /f:2:\d+: `Transfer-Encoding` must not be set: the gateway says itself where a body ends/,
+  ],
+  [
+    'a fallback with a length of its own',
+    'default_features: { fallback: { body: hello, headers: { content-length: 3 } } }',
+    /f:2:\d+: `content-length` must not be set/,
+  ],
 ];
 
 for (const [what, yaml, told] of refusals) {

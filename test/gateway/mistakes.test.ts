@@ -95,6 +95,20 @@ describe('what is right but not meant', () => {
   });
 });
 
+describe('origins', () => {
+  test('that no browser sends are told, and those that one may send are not', () => {
+    const found = warningsOf(
+      '    - pattern: /\n      features:\n' +
+        '        cors: { origins: [app.test, "https://app.test", "http://a:80/", "https://*.app.test", "null", "*"] }\n' +
+        '        websocket: { origins: ["https://app.test/page"] }\n',
+    );
+    assert.deepEqual(found, [
+      '6:27: `origins[0]` is no origin and lets nobody in; write a scheme and a host, as in https://app.test',
+      '7:32: `origins[0]` is no origin and lets nobody in; write a scheme and a host, as in https://app.test',
+    ]);
+  });
+});
+
 describe('mistakes in code', () => {
   const refused = (config: unknown, options: unknown, message: RegExp): Promise<void> =>
     assert.rejects(createGateway(config as never, options as never), { name: 'OptionsError', message });

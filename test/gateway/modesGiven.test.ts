@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { type IncomingMessage, request, type ServerResponse } from 'node:http';
+import { type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { describe, test, type TestContext } from 'node:test';
 import express from 'express';
@@ -137,5 +137,23 @@ describe('apps', () => {
       out.destroy();
       await told.opened;
     }
+  });
+
+  test('outlive a connection that the gateway’s server cannot take, which is logged', async (t) => {
+    let log = '';
+    const { url } = await openGateway(
+      t,
+      { log: { level: 'error' } },
+      {
+        logger: { write: (line: string) => void (log += line) },
+        app: ({ socket }: IncomingMessage, response: ServerResponse) => {
+          const { server } = socket as typeof socket & { readonly server: Server };
+          server.emit('error', new Error('accept EMFILE'));
+          response.end('ok');
+        },
+      },
+    );
+    assert.equal((await send(url)).body, 'ok');
+    assert.match(log, /A connection could not be taken: accept EMFILE/);
   });
 });

@@ -84,15 +84,27 @@ describe('a router', () => {
     assert.equal(found(of, '/1', 'GET', '[::1]:80'), '/***');
   });
 
+  test('knows a host by all its spellings, so that none leads past the policies of its path', () => {
+    const of = router({ pattern: '/a*', host: 'secret.test.:08080' }, { pattern: '/*', host: 'secret.test' }, '*');
+    for (const host of ['secret.test:8080', 'secret.test.:8080', 'secret.test:08080', 'secret.test..:8080']) {
+      assert.equal(found(of, '/a', 'GET', host), '/a*', host);
+    }
+    for (const host of ['secret.test', 'secret.test.', 'secret.test..', 'secret.test:', 'secret.test.:9']) {
+      assert.equal(found(of, '/a', 'GET', host), '/*', host);
+    }
+    for (const host of ['secret.tes', 'secret.test.a', '.', '[::1]:8080']) assert.equal(found(of, '/a', 'GET', host), '*', host);
+  });
+
   test('refuses a pattern or host that cannot be', () => {
     assert.throws(
       () => router('^/(a'),
       (error: Error) => error instanceof OptionsError && error.message.includes('"^/(a"'),
     );
     assert.throws(() => router({ pattern: '/a', host: 'api.*' }), OptionsError);
-    for (const bad of ['^/(a+)+$', '^/((a*)b?)*$', String.raw`^/(\w+\s?)*$`, '^(/.*)*x$'])
+    assert.throws(() => router({ pattern: '/a', host: '*.api.test:8080' }), /a \* and a port/);
+    for (const bad of ['^/(a|aa)+$', '^/(?:ab|a|b)*!', '^/(a+)+$', '^/((a*)b?)*$', String.raw`^/(\w+\s?)*$`, '^(/.*)*x$'])
       assert.throws(() => router(bad), /takes ages/, bad);
-    for (const good of ['^(/[^/]+)*$', String.raw`^/v\d+(/\w+)?$`, '^/(?:a|b)+/x', '^/([a-z]+-)*[a-z]+$'])
+    for (const good of ['^(/[^/]+)*$', String.raw`^/v\d+(/\w+)?$`, '^/(?:a|b)+/x', '^/(?:foo|far|/)*x', '^/([a-z]+-)*[a-z]+$'])
       assert.doesNotThrow(() => router(good), good);
   });
 

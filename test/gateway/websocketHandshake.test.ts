@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { describe, it } from 'node:test';
 import type { Forward } from '../../src/gateway/feature.js';
-import { closeFrame, Frames } from '../../src/proxy/frames.js';
+import { closeFrame, Frames } from '../../src/gateway/websocket/frames.js';
 import { handshake, masked, Raw, TestGateway } from './websocketGateway.js';
 
 /** Nothing may come this far. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { idempotentMethods } from '../../http/methods.js';
 import { authSchema } from './authSchema.js';
 import { fitting, oneWindow } from './fitting.js';
 import { addressBlock, count, duration, fieldName, fieldValues, method, span, status, word } from './fields.js';
@@ -76,7 +77,7 @@ const wait = z.union([
   z.array(duration()).min(1),
   z.strictObject({
     base: duration().default(1000).describe('The first wait.'),
-    factor: z.number().min(1).default(2).describe('What each wait is multiplied with.'),
+    factor: z.number().min(1).max(1000).default(2).describe('What each wait is multiplied with.'),
     max: duration().default(30_000).describe('The longest wait.'),
     jitter: z.enum(['none', 'full', 'equal', 'decorrelated']).default('full').describe('How waits are spread.'),
   }),
@@ -92,7 +93,7 @@ const retry = z.strictObject({
     .describe('What is tried again.'),
   methods: z
     .array(method())
-    .default(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE'])
+    .default([...idempotentMethods])
     .describe('Methods that may be sent twice. `Idempotency-Key` opts any other in.'),
   budget: z.number().min(0).max(1).default(0.2).describe('The share of requests that may be retries.'),
   exceptions: z.array(word()).optional().describe('Accepted from Premier for Python; `on` says what is tried again.'),
@@ -122,7 +123,7 @@ const circuitBreaker = z.strictObject({
   window: z
     .strictObject({
       seconds: span().optional().describe('Looks at the requests of this span. Either this or `calls`.'),
-      calls: count(1).optional().describe('Looks at so many requests.'),
+      calls: count(1).max(1_000_000, 'must be at most 1000000').optional().describe('Looks at so many requests.'),
       min_calls: count(1).optional().describe('With fewer requests the circuit stays closed. 10 by default, or `calls` if that is fewer.'),
       failure_rate: z.number().min(0.001).max(1).default(0.5).describe('The share of failures that opens.'),
       slow_rate: z.number().min(0.001).max(1).default(1).describe('The share of slow requests that opens.'),
@@ -179,7 +180,7 @@ export const featureSchemas = {
   hedge: z
     .strictObject({
       after: duration().describe('How long an attempt may be silent before another one starts beside it.'),
-      max_attempts: count(2).default(2).describe('Attempts in all.'),
+      max_attempts: count(2).max(100, 'must be at most 100').default(2).describe('Attempts in all.'),
     })
     .describe('Starts another attempt beside a slow one.'),
   mirror: z

@@ -24,11 +24,14 @@ export const word = (): z.ZodString => z.string().min(1, 'must not be empty');
 export const status = (): z.ZodNumber =>
   z.int('must be an HTTP status').min(200, 'must be from 200 to 599').max(599, 'must be from 200 to 599');
 
-/** The name of a header field: a token of RFC 9110 5.6.2. */
-export const fieldName = (): z.ZodString => z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'must be the name of a header field');
+/** A token of RFC 9110 5.6.2. */
+const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+
+/** The name of a header field. */
+export const fieldName = (): z.ZodString => z.string().regex(token, 'must be the name of a header field');
 
 /** The name of a cookie: a token too (RFC 6265 4.1.1). */
-export const cookieName = (): z.ZodString => z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'must be the name of a cookie');
+export const cookieName = (): z.ZodString => z.string().regex(token, 'must be the name of a cookie');
 
 /** The value of a header field: no line break may come in by it. What is beyond Latin-1 goes as the bytes of its UTF-8. */
 export const fieldValue = (): z.ZodType<string, string | number | boolean> =>
@@ -56,9 +59,13 @@ export const origin = (): z.ZodType<string, string> =>
     return z.NEVER;
   });
 
-/** Names to texts. */
+/** Header fields to set. Not those that say where a body ends: two parties that disagree about it can be made to mix up answers (smuggling). */
 export const fieldValues = (): z.ZodType<Record<string, string>, Record<string, string | number | boolean>> =>
-  z.record(fieldName(), fieldValue());
+  z.record(fieldName(), fieldValue()).superRefine((given, context) => {
+    for (const name of Object.keys(given))
+      if (/^(?:content-length|transfer-encoding)$/i.test(name))
+        context.addIssue({ code: 'custom', path: [name], message: 'must not be set: the gateway says itself where a body ends' });
+  });
 
 /** An address or a block of addresses, such as `10.0.0.0/8`. */
 export const addressBlock = (): z.ZodString =>

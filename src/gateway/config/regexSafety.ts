@@ -110,10 +110,13 @@ function repeatsLoosely(inner: Sequence): boolean {
   return !fence;
 }
 
-/** Whether two alternatives of one character each can both take the same one, as in `(\w|\d)*`. */
+/** Whether two alternatives of one character each can both take the same one, as in `(\w|\d)*`, or one text begins another: `(a|ab|b)*`. */
 function overlaps(group: readonly Sequence[]): boolean {
   const single = group.flatMap((inner) => (inner.length === 1 && inner[0]?.matches !== undefined ? [inner[0].matches] : []));
-  return ascii.some((character) => single.filter((matches) => matches.test(character)).length > 1);
+  if (ascii.some((character) => single.filter((matches) => matches.test(character)).length > 1)) return true;
+  const texts = group.filter((inner) => inner.every(({ literal, repeated, optional }) => literal !== undefined && !repeated && !optional));
+  const written = texts.map((inner) => inner.map(({ literal }) => literal).join(''));
+  return written.some((text, i) => written.some((other, j) => i !== j && other.startsWith(text)));
 }
 
 const ascii = Array.from({ length: 128 }, (_, code) => String.fromCharCode(code));

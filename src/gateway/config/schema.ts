@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { cookieName, count, duration, method, origin, word, addressBlock } from './fields.js';
+import { addressBlock, cookieName, count, duration, method, origin, span, word } from './fields.js';
 import { featureSchemas } from './featureSchemas.js';
 
 const optional = Object.fromEntries(Object.entries(featureSchemas).map(([name, schema]) => [name, schema.optional()])) as {
@@ -26,8 +26,8 @@ const balance = z.preprocess(
 
 const health = z.strictObject({
   path: z.string().startsWith('/').optional().describe('What is asked for. Without it, only requests tell whether a server is well.'),
-  interval: duration().default(10_000).describe('How often.'),
-  timeout: duration().default(2000).describe('How long an answer may take.'),
+  interval: span().default(10_000).describe('How often.'),
+  timeout: span().default(2000).describe('How long an answer may take.'),
   healthy_after: count(1).default(1).describe('Good checks until a server gets requests again.'),
   unhealthy_after: count(1).default(1).describe('Bad checks until it gets none.'),
   status: z
@@ -56,7 +56,7 @@ const upstream = z.strictObject({
     .describe('Keeps a client on its server, by a cookie.'),
   health: health.prefault({}).describe('Which servers are well.'),
   connections: count(1).default(128).describe('Connections to each server at once.'),
-  connect_timeout: duration().default(5000).describe('How long connecting may take.'),
+  connect_timeout: span().default(5000).describe('How long connecting may take.'),
   keep_alive: duration().default(4000).describe('How long an idle connection is kept: less than the server keeps it.'),
   host: z.enum(['client', 'server']).default('client').describe('Which `Host` the server sees: the one that the client sent, or its own.'),
   circuit_breaker: featureSchemas.circuit_breaker.optional().describe('One circuit for the pool, beside those of the paths.'),

@@ -1,5 +1,6 @@
 import type { Asker } from '../../http/caching/storable.js';
 import type { Exchange } from '../../http/exchange.js';
+import { meaningOf, says } from './cacheNames.js';
 import { stickyPrefix } from '../../proxy/sticky.js';
 import { headerOf, isNamed, joinedOf, type RawHeaders } from '../../http/headers.js';
 
@@ -7,7 +8,7 @@ import { headerOf, isNamed, joinedOf, type RawHeaders } from '../../http/headers
 export const has = {
   /** If-None-Match or If-Modified-Since. */
   condition: 1,
-  /** If-Match or If-Unmodified-Since, or fields that the upstream will not see: only the upstream can tell. */
+  /** If-Match or If-Unmodified-Since, fields that the upstream will not see, or another address in a field: only the upstream can tell. */
   precondition: 2,
   range: 4,
   cacheControl: 8,
@@ -32,9 +33,6 @@ export function traitsOf({ headers, consumer }: Exchange): number {
       case 8:
         if (isNamed(name, 'if-match')) traits |= has.precondition;
         break;
-      case 9:
-        if (isNamed(name, 'x-api-key')) traits |= has.cookie;
-        break;
       case 10:
         if (isNamed(name, 'connection') && !usual.test(headers[i + 1] as string)) traits |= has.precondition;
         break;
@@ -48,6 +46,7 @@ export function traitsOf({ headers, consumer }: Exchange): number {
         if (isNamed(name, 'if-unmodified-since')) traits |= has.precondition;
         break;
     }
+    traits |= ofName(name);
   }
   return traits;
 }
@@ -66,6 +65,12 @@ function ofThirteen(name: string): number {
   return isNamed(name, 'if-none-match') ? has.condition : 0;
 }
 
+function ofName(name: string): number {
+  const meaning = meaningOf(name);
+  if (meaning === says.nothing) return 0;
+  return meaning === says.secret ? has.cookie : has.precondition;
+}
+
 /** Who asks. */
 export function askerOf(traits: number): Asker {
   return {
@@ -77,8 +82,12 @@ export function askerOf(traits: number): Asker {
 
 /** Whoever asks, as a text that nobody else has: for answers that are theirs alone. */
 export function whoOf({ headers, consumer }: Exchange): string {
-  const parts = [consumer?.id, joinedOf(headers, 'authorization'), joinedOf(headers, 'cookie'), joinedOf(headers, 'x-api-key')];
-  return JSON.stringify(parts.map((part) => part ?? null));
+  const parts = [consumer?.id, joinedOf(headers, 'cookie')].map((part) => part ?? null);
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i] as string;
+    if (meaningOf(name) === says.secret) parts.push(name.toLowerCase(), headers[i + 1] as string);
+  }
+  return JSON.stringify(parts);
 }
 
 /** The request as it is sent for a new answer that others may get too: its own conditions taken out, those of the stored answer put in. */

@@ -1,3 +1,4 @@
+import type { Beside } from '../../core/policy.js';
 import type { Answer } from '../../http/exchange.js';
 import { type RawHeaders, isNamed } from '../../http/headers.js';
 import { Answered } from '../../http/problem.js';
@@ -15,17 +16,25 @@ export const headers: Feature<NonNullable<Features['headers']>> = {
     const change = (answer: Answer): void => {
       answer.headers = [...without(answer.headers, gone), ...set];
     };
-    const asking = asserted.length > 0 && {
-      enter: (call: Parameters<typeof exchangeOf>[0]): undefined => void exchangeOf(call).assert.push(...asserted),
-    };
-    const answering = gone.length > 0 && {
-      success: (value: unknown): undefined => change(value as Answer) as undefined,
-      failure(error: unknown, _state: unknown, call: Parameters<typeof exchangeOf>[0]): undefined {
-        if (error instanceof Answered) change(error.answer);
-        else exchangeOf(call).reply.push(...set);
+    const asking: Beside = {
+      enter(call) {
+        exchangeOf(call).assert.push(...asserted);
+        return undefined;
       },
     };
-    return asking || answering ? [{ ...asking, ...answering }] : [];
+    const answering: Beside = {
+      success(value) {
+        change(value as Answer);
+        return undefined;
+      },
+      failure(error, _state, call) {
+        if (error instanceof Answered) change(error.answer);
+        else exchangeOf(call).reply.push(...set);
+        return undefined;
+      },
+    };
+    if (asserted.length === 0 && gone.length === 0) return [];
+    return [{ ...(asserted.length > 0 && asking), ...(gone.length > 0 && answering) }];
   },
 };
 

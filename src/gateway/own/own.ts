@@ -87,9 +87,7 @@ export class Own {
       if (listener !== undefined) this.#server = await this.#listen(listener);
     } catch (error) {
       if (this.#admin.listener !== undefined) this.#server = await this.#listen(this.#admin.listener);
-      throw new OptionsError(`admin.listener: ${listener} cannot be opened (${(error as Error).message}); choose another one`, {
-        cause: error,
-      });
+      throw error;
     }
   }
 
@@ -109,7 +107,9 @@ export class Own {
         .then((answer) => writeAnswer(exchange, answer, response, this.#init.runtime.clock))
         .catch(() => response.destroy());
     });
-    await new Promise<void>((resolve, reject) => void server.on('error', reject).listen(where, resolve));
+    await new Promise<void>((resolve, reject) => void server.on('error', reject).listen(where, resolve)).catch((error: Error) => {
+      throw new OptionsError(`admin.listener: ${listener} cannot be opened (${error.message}); choose another one`, { cause: error });
+    });
     return server;
   }
 

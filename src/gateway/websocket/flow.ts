@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import { Frames } from '../../proxy/frames.js';
+import { Frames } from './frames.js';
 import type { MessageLimits } from './messageLimits.js';
 
 /** What happens to a tunnel because of one of its directions. */

@@ -1,5 +1,5 @@
 import type { Clock } from '../../core/clock.js';
-import type { FrameWatcher } from '../../proxy/frames.js';
+import type { FrameWatcher } from './frames.js';
 
 /** What a client may send through a WebSocket. */
 export interface MessageBounds {

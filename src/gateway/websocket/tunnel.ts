@@ -1,8 +1,8 @@
 import type { Duplex } from 'node:stream';
 import { after, type Clock } from '../../core/clock.js';
-import type { Exchange, Tunnel as Upgraded } from '../../http/exchange.js';
-import { closeFrame } from '../../proxy/frames.js';
+import type { Exchange } from '../../http/exchange.js';
 import { Flow, type FlowWatcher } from './flow.js';
+import { closeFrame } from './frames.js';
 import { lingerMs } from './linger.js';
 import { type MessageBounds, MessageLimits } from './messageLimits.js';
 
@@ -75,14 +75,14 @@ export class Tunnel implements FlowWatcher {
   }
 
   /** Begins to pass bytes: first those that came right behind the heads. */
-  start(clientHead: Uint8Array, { head }: Upgraded): void {
+  start(clientHead: Uint8Array, upstreamHead: Uint8Array): void {
     for (const flow of [this.#up, this.#down]) {
       flow.from.on('error', () => this.#over(flow, 'error'));
       flow.from.on('end', () => this.#over(flow));
       flow.from.on('close', () => this.#closed(flow));
     }
     if (this.#idle > 0) this.#watchIdle(this.#idle);
-    this.#down.start(head);
+    this.#down.start(upstreamHead);
     this.#up.start(clientHead);
   }
 

@@ -71,7 +71,7 @@ export class Tunnels {
     this.#counts.set(exchange.pattern, this.count(exchange.pattern) + 1);
     socket.cork();
     socket.write(responseHead(101, ['Connection', 'Upgrade', 'Upgrade', 'websocket'], answer.headers, exchange.reply));
-    opened.start(head, tunnel);
+    opened.start(head, tunnel.head);
     socket.uncork();
     if (this.#closing !== undefined) this.#close(opened, this.#closing);
     return true;
