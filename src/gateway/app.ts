@@ -15,9 +15,6 @@ export type App = NodeApp | FetchApp | CallbackApp;
 /** The innermost place of a pipeline in front of an app. Throws `OptionsError` for what is none. */
 export function appTarget(app: App, upgrade: Forward): Target {
   const given: unknown = app;
-  // Else no answer would ever come: a fetch handler returns it.
-  if (typeof given === 'function' && given.length === 1)
-    throw new OptionsError('app: a function of one argument is no (request, response) listener; a fetch handler goes into { fetch }');
   if (typeof given === 'function') return nodeTarget(given as NodeApp, upgrade);
   if (typeof given === 'object' && given !== null) {
     if (typeof (given as CallbackApp).callback === 'function') return nodeTarget((given as CallbackApp).callback(), upgrade);

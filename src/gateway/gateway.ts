@@ -15,6 +15,7 @@ import type { Metrics } from '../observe/metrics.js';
 import type { Tracing } from '../observe/tracing.js';
 import { Doors, type Listening, type ListenOptions } from './doors.js';
 import { type FetchInfo, fetchThrough } from './fetchThrough.js';
+import { invalidateHttp, type Purge } from './features/cachePurge.js';
 import type { Generation } from './generation.js';
 import type { GivenConfig } from './given.js';
 import type { Host } from './host.js';
@@ -88,6 +89,11 @@ export class Gateway implements Host {
   /** The open WebSockets. */
   get handshakes(): Handshakes {
     return this.#handshakes;
+  }
+
+  /** Drops cached answers. With a store that several processes share, for all of them. */
+  invalidate(what: Purge): Promise<void> {
+    return invalidateHttp(this.runtime, what);
   }
 
   /** Answers a `Request`: for fetch-style runtimes. */

@@ -10,6 +10,7 @@ export type { Features } from './config/featureSchemas.js';
 export type { PathConfig, ResolvedConfig, UpstreamConfig } from './config/schema.js';
 export type { Listening, ListenOptions } from './doors.js';
 export type { FetchInfo } from './fetchThrough.js';
+export type { Purge } from './features/cachePurge.js';
 export type { FetchApp } from '../http/fetchApp.js';
 export type { NodeApp } from '../http/nodeApp.js';
 export type { GatewayLogger } from '../observe/log.js';

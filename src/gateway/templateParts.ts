@@ -44,7 +44,8 @@ export function partOf(name: string, text: string, pattern: string | undefined, 
   const dot = name.indexOf('.');
   const kind = dot === -1 ? '' : name.slice(0, dot);
   const rest = name.slice(dot + 1);
-  if (kind === 'header' && !/^[!#$%&'*+.^_`|~\w-]*$/.test(rest)) throw new OptionsError(`"${rest}" in "${text}" is no name of a header field`);
+  if (kind === 'header' && !/^[!#$%&'*+.^_`|~\w-]*$/.test(rest))
+    throw new OptionsError(`"${rest}" in "${text}" is no name of a header field`);
   if (Object.hasOwn(kinds, kind) && rest !== '') return { name, identifies: true, read: (kinds[kind] as (name: string) => Read)(rest) };
   if (kind === 'path' && /^\d+$/.test(rest)) return { name, identifies: false, read: (exchange) => segmentOf(exchange.path, Number(rest)) };
   const captured = text.includes('{') && (kind === 'path' || kind === '') && /^\w[\w-]*$/.test(rest);
@@ -129,7 +130,8 @@ function unknown(name: string, text: string): OptionsError {
   const dot = name.indexOf('.');
   const near =
     dot === -1 ? nearest(name, [...Object.keys(words), ...Object.keys(kinds)], 2) : nearest(name.slice(0, dot), Object.keys(kinds), 2);
-  const meant = near === undefined ? '' : `; did you mean "${near}${dot === -1 ? '' : name.slice(dot)}"?`;
+  const which = near !== undefined && Object.hasOwn(kinds, near) ? `${text.includes('{') ? '.' : ':'}NAME` : '';
+  const meant = near === undefined ? '' : `; did you mean "${near}${dot === -1 ? which : name.slice(dot)}"?`;
   const known = 'ip, client, consumer, path, host, method, header:NAME, query:NAME, cookie:NAME, claim:NAME, path.0';
   return new OptionsError(`"${name}" in "${text}" is no value of a request${meant || `; known are ${known}`}`);
 }

@@ -85,6 +85,7 @@ export class Visit {
     const left = !response.writableFinished && response.errored === null;
     if (left && !this.#answered) this.#call?.abort(new Problem('client_closed_request'));
     const status = left ? 499 : this.#status === 0 ? response.statusCode : this.#status;
+    if (response.errored !== null) this.#gateway.log.broken(this.#exchange, status, response.errored);
     const bytes = Math.max(0, (this.#socket?.bytesWritten ?? 0) - this.#sent);
     this.#gateway.finished(this.#exchange, status, bytes, this.#pipeline);
   }

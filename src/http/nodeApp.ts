@@ -53,7 +53,15 @@ export function handToNode(app: NodeApp): (exchange: Exchange) => Promise<Answer
     });
 }
 
-const needsServer = 'an app that is a (request, response) listener cannot answer gateway.fetch(): listen, attach, or give an app with fetch(request)';
+const needsServer =
+  'an app that is a (request, response) listener cannot answer gateway.fetch(): listen, attach, or give an app with fetch(request)';
+
+const isFetchHandler = 'the app returned a Response, which nobody takes from a (request, response) listener: give { fetch: app }';
+
+/** Not by `instanceof`: naming `Response` would load all of fetch. */
+function isFetched(result: unknown): boolean {
+  return typeof result === 'object' && result !== null && typeof (result as Partial<Response>).arrayBuffer === 'function';
+}
 
 const replyOf = Symbol('reply');
 const headOf = Symbol('writeHead');
@@ -110,7 +118,8 @@ function listen(app: NodeApp, request: IncomingMessage, response: ServerResponse
   };
   try {
     const result = app(request, response);
-    if (result instanceof Promise) result.catch(fail);
+    if (result instanceof Promise) result.then((value) => isFetched(value) && fail(new Error(isFetchHandler)), fail);
+    else if (isFetched(result)) fail(new Error(isFetchHandler));
     return result;
   } catch (error) {
     return fail(error);

@@ -103,17 +103,13 @@ export class GatewayLog {
   problem(exchange: Exchange, problem: Problem): void {
     // What a policy refuses is told by its own event, not once for each request.
     if (problem.status < 500 || problem.cause instanceof RejectedError) return;
-    const fields = {
-      correlation_id: exchange.correlationId,
-      traceparent: exchange.traceparent,
-      method: exchange.method,
-      path: exchange.path,
-      status_code: problem.status,
-      endpoint: exchange.pattern,
-      upstream: exchange.server,
-      error: said(problem.cause, problem.type === 'internal_server_error'),
-    };
+    const fields = failed(exchange, problem.status, said(problem.cause, problem.type === 'internal_server_error'));
     this.#write(problem.type === 'internal_server_error' ? 'error' : 'warn', fields, problem.message);
+  }
+
+  /** An answer whose head was out broke off, and its connection with it: the client cannot be told why. */
+  broken(exchange: Exchange, status: number, error: Error): void {
+    this.#write('warn', failed(exchange, status, said(error, false)), 'The answer broke off');
   }
 
   info(message: string, fields: LogFields = {}): void {
@@ -146,6 +142,19 @@ export class GatewayLog {
       return;
     }
   }
+}
+
+function failed(exchange: Exchange, status: number, error: string | undefined): LogFields {
+  return {
+    correlation_id: exchange.correlationId,
+    traceparent: exchange.traceparent,
+    method: exchange.method,
+    path: exchange.path,
+    status_code: status,
+    endpoint: exchange.pattern,
+    upstream: exchange.server,
+    error,
+  };
 }
 
 /** An exception in words: all of it where it is a mistake of ours, what it says otherwise. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { openGateway } from '../support/gateways.js';
 import { invalidateHttp } from '../../src/gateway/features/cachePurge.js';
 import { Problem } from '../../src/http/problem.js';
 import { reply, Stage } from './cacheStage.js';
@@ -141,4 +142,17 @@ test('a stale answer never stands in where must-revalidate forbids it', async ()
   await stage.clock.advance(5);
   stage.upstream = () => Promise.reject(new Problem('bad_gateway'));
   await assert.rejects(way.get('/a'), /upstream did not answer/);
+});
+
+test('a gateway drops its cached answers when it is told to', async (t) => {
+  let asked = 0;
+  const { gateway, url } = await openGateway(
+    t,
+    { default_features: { cache: { expire_s: 60 } } },
+    { app: { fetch: () => new Response(String(++asked)) } },
+  );
+  const get = async (path: string): Promise<string> => (await fetch(url + path)).text();
+  assert.deepEqual([await get('/a'), await get('/b'), await get('/a')], ['1', '2', '1']);
+  await gateway.invalidate({ path: '/a' });
+  assert.deepEqual([await get('/a'), await get('/b')], ['3', '2']);
 });

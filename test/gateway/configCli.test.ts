@@ -32,7 +32,7 @@ describe('the commands about files', () => {
     assert.equal(code, 1);
     assert.equal(
       out.join('\n'),
-      'bad.yaml:2:3: unknown key `keyspce`; did you mean `keyspace`?\nbad.yaml:3:31: `servers[1]` must be a mapping (got 5)',
+      'bad.yaml:2:3: unknown key `keyspce`; did you mean `keyspace`?\nbad.yaml:3:31: `servers[1]` must be an address such as http://backend:8000, or a mapping (got 5)',
     );
   });
 

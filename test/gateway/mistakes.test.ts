@@ -109,6 +109,33 @@ describe('origins', () => {
   });
 });
 
+describe('methods and keys', () => {
+  test('that no request has are told', () => {
+    const found = warningsOf(
+      '    - pattern: /\n      methods: [get, PURGE, POTS]\n      features: { retry: { methods: [GTE] } }\n    - pattern: /a\n',
+    );
+    assert.deepEqual(
+      found.map((told) => told.replace(/^[\d:]+ /, '')),
+      ['`methods[2]` is `POTS`, which no request has', '`methods[0]` is `GTE`, which no request has'],
+    );
+    assert.match(
+      faultsOf('premier:\n  default_features: { rate_limit: { quota: 1, duration: 1, key: "header: x-user" } }\n'),
+      /^f:2:\d+: `key` is wrong: " x-user" in "header: x-user" is no name of a header field$/,
+    );
+    assert.match(
+      faultsOf('premier:\n  default_features: { rate_limit: { quota: 1, duration: 1, key: header } }\n'),
+      /did you mean "header:NAME"\?$/,
+    );
+  });
+
+  test('a feature beside `features` is told where it belongs', () => {
+    assert.equal(
+      faultsOf('premier:\n  paths:\n    - pattern: /\n      timeout: 3\n'),
+      'f:4:7: unknown key `timeout`; it belongs below `features`',
+    );
+  });
+});
+
 describe('mistakes in code', () => {
   const refused = (config: unknown, options: unknown, message: RegExp): Promise<void> =>
     assert.rejects(createGateway(config as never, options as never), { name: 'OptionsError', message });
@@ -140,6 +167,7 @@ describe('mistakes in code', () => {
     await assert.rejects(port(3000), { name: 'OptionsError', message: 'listen: give an object, such as { port: 3000 }' });
     await assert.rejects(port({ port: '80x' }), { name: 'OptionsError', message: /"port" must be a whole number/ });
     await assert.rejects(port({ port: '' }), { name: 'OptionsError' });
+    await assert.rejects(port({ prot: 0 }), { name: 'OptionsError', message: 'listen: unknown option "prot"; known are port, host' });
     assert.throws(() => gateway.attach(app as never), { name: 'OptionsError', message: /give the server of node:http/ });
     assert.throws(() => gateway.attach(undefined as never), { name: 'OptionsError' });
   });
@@ -159,5 +187,42 @@ describe('mistakes in code', () => {
     await gateway.close();
     await gateway.close();
     await assert.rejects(gateway.listen({ port: 0 }), { name: 'OptionsError', message: /the gateway is closed/ });
+    assert.throws(() => gateway.attach(createServer()), { name: 'OptionsError', message: /the gateway is closed/ });
+  });
+
+  test('a port of `admin.listener` that is in use is told by that name', async () => {
+    const taken = createServer().listen(0, '127.0.0.1');
+    await once(taken, 'listening');
+    const { port } = taken.address() as { port: number };
+    await refused(
+      { admin: { listener: `127.0.0.1:${port}` } },
+      { app, logger: quiet },
+      /^admin\.listener: 127\.0\.0\.1:\d+ cannot be opened .*EADDRINUSE/,
+    );
+    await new Promise((resolve) => void taken.close(resolve));
+  });
+
+  test('a fetch handler in place of a node listener is an error at once, not a silence', async () => {
+    for (const bare of [() => new Response('hi'), () => Promise.resolve(new Response('hi'))])
+      for (const features of [{}, { timeout: 60 }]) {
+        let log = '';
+        const logger = { write: (line: string) => void (log += line) } as never;
+        await using gateway = await createGateway({ default_features: features }, { app: bare, logger });
+        const { url } = await gateway.listen({ port: 0 });
+        const response = await fetch(url, { headers: { connection: 'close' } });
+        assert.equal(response.status, 500);
+        await response.text();
+        assert.match(log, /the app returned a Response, .* give \{ fetch: app \}/);
+      }
+  });
+
+  test('why a node app cannot answer a fetch stands in the log', async () => {
+    for (const features of [{}, { timeout: 1 }]) {
+      let log = '';
+      const logger = { write: (line: string) => void (log += line) } as never;
+      await using gateway = await createGateway({ default_features: features }, { app, logger });
+      assert.equal((await gateway.fetch(new Request('http://a.test/'))).status, 500);
+      assert.match(log, /cannot answer gateway\.fetch\(\)/);
+    }
   });
 });

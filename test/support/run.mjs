@@ -15,5 +15,9 @@ if (files.length === 0) {
   process.exit(1);
 }
 // Many tests wait for real servers more than they calculate.
-const { status } = spawnSync(process.execPath, ['--test', `--test-concurrency=${availableParallelism()}`, ...files], { stdio: 'inherit' });
+const { status } = spawnSync(
+  process.execPath,
+  ['--test', `--test-concurrency=${availableParallelism()}`, '--test-timeout=300000', ...files],
+  { stdio: 'inherit' },
+);
 process.exit(status ?? 1);

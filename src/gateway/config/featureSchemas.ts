@@ -144,7 +144,7 @@ const access = z.strictObject({
   scopes: z.array(word()).optional(),
   ip_allow: z.array(addressBlock()).optional().describe('Only clients from these blocks come in.'),
   ip_deny: z.array(addressBlock()).optional().describe('Clients from these blocks do not, whatever `ip_allow` says.'),
-  methods: z.array(method()).optional().describe('Only these methods; `GET` lets `HEAD` in too.'),
+  methods: z.array(method()).min(1, 'must hold at least one').optional().describe('Only these methods; `GET` lets `HEAD` in too.'),
   rbac: z.record(z.string(), z.unknown()).optional(),
 });
 

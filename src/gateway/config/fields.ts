@@ -13,6 +13,9 @@ export const duration = (): z.ZodType<number, number | string> =>
 /** A span in which something has to happen: longer than none. */
 export const span = (): z.ZodType<number, number | string> => duration().refine((ms) => ms > 0, 'must be longer than 0');
 
+/** A span that a timer of Node's can take; 0 is none. */
+export const timer = (): z.ZodType<number, number | string> => duration().refine((ms) => ms < 2 ** 31, 'must be shorter than 24 days');
+
 /** A whole number of at least `min`. */
 export const count = (min: number = 0): z.ZodNumber =>
   z.int(`must be a whole number of at least ${min}`).min(min, `must be at least ${min}`);

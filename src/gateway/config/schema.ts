@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { addressBlock, cookieName, count, duration, method, origin, span, word } from './fields.js';
+import { addressBlock, cookieName, count, duration, method, origin, span, timer, word } from './fields.js';
 import { featureSchemas } from './featureSchemas.js';
 
 const optional = Object.fromEntries(Object.entries(featureSchemas).map(([name, schema]) => [name, schema.optional()])) as {
@@ -9,10 +9,13 @@ const features = z.strictObject(optional);
 
 const server = z.preprocess(
   (given) => (typeof given === 'string' ? { url: given } : given),
-  z.strictObject({
-    url: origin().describe('Where it listens.'),
-    weight: count(0).default(1).describe('Its share of the requests; 0 for none.'),
-  }),
+  z.strictObject(
+    {
+      url: origin().describe('Where it listens.'),
+      weight: count(0).default(1).describe('Its share of the requests; 0 for none.'),
+    },
+    { error: ({ code }) => (code === 'invalid_type' ? 'must be an address such as http://backend:8000, or a mapping' : undefined) },
+  ),
 );
 
 const balanceName = z.enum(['round_robin', 'random', 'least_connections', 'p2c', 'consistent_hash']);
@@ -116,9 +119,9 @@ const log = z.strictObject({
 const limits = z.strictObject({
   max_uri_bytes: count(1).default(8192).describe('The longest address, query included.'),
   max_header_bytes: count(1024).default(16_384).describe('The longest head.'),
-  header_timeout: duration().default(15_000).describe('How long the head may take to arrive.'),
-  request_timeout: duration().default(300_000).describe('How long the whole request may take to arrive.'),
-  keep_alive: duration().default(65_000).describe('How long an idle connection is kept: longer than what stands in front keeps it.'),
+  header_timeout: timer().default(15_000).describe('How long the head may take to arrive.'),
+  request_timeout: timer().default(300_000).describe('How long the whole request may take to arrive.'),
+  keep_alive: timer().default(65_000).describe('How long an idle connection is kept: longer than what stands in front keeps it.'),
   max_connections: count(1).optional().describe('Connections at once; more are closed at once. No limit by default.'),
 });
 

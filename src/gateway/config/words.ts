@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { type ConfigPath, isMapping, nearest } from './configPath.js';
+import { featureSchemas } from './featureSchemas.js';
 
 type RawIssue = z.core.$ZodRawIssue;
 type Issue = z.core.$ZodIssue;
@@ -105,6 +106,7 @@ function isOfType(issue: Issue): boolean {
 function unknownKey(given: string, known: readonly string[]): string {
   const key = oneLine(given);
   const near = nearest(key, known);
+  if (known.includes('features') && Object.hasOwn(featureSchemas, key)) return `unknown key \`${key}\`; it belongs below \`features\``;
   if (near !== undefined) return `unknown key \`${key}\`; did you mean \`${near}\`?`;
   return `unknown key \`${key}\`; known are ${known.map((name) => `\`${name}\``).join(', ')}`;
 }

@@ -1,5 +1,5 @@
 import type { Behaviour } from '../../core/policy.js';
-import { QuotaExceedsError } from '../../core/errors.js';
+import { OptionsError, QuotaExceedsError } from '../../core/errors.js';
 import type { Exchange } from '../../http/exchange.js';
 import { Problem } from '../../http/problem.js';
 import { limitRule } from '../../policies/limit.js';
@@ -45,7 +45,8 @@ function limiters(options: Options, context: FeatureContext): readonly Behaviour
 }
 
 function numbersOf({ quota, duration, algorithm, bucket_size, burst }: Options): Numbers {
-  return { quota: quota ?? 1, duration: duration ?? 1000, algorithm, bucket_size, burst };
+  if (quota === undefined || duration === undefined) throw new OptionsError('rate_limit: it needs `quota` and `duration`, or `limits`');
+  return { quota, duration, algorithm, bucket_size, burst };
 }
 
 function limiter(all: readonly Numbers[], options: Options, { runtime, place, pattern }: FeatureContext, tier: string): Limiter {
