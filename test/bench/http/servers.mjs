@@ -87,5 +87,9 @@ export const servers = {
     return (await premier()).inFrontOf(app.routing, 'limit');
   },
   hono: async () => serveHono(await hono()),
-  'hono, premier': async () => (await premier()).inFrontOf(await hono(), 'limit'),
+  'hono, premier': async () => {
+    const [app, { getRequestListener }] = [await hono(), await import('@hono/node-server')];
+    return (await premier()).inFrontOf(getRequestListener(app.fetch), 'limit');
+  },
+  'hono, premier in front of its fetch': async () => (await premier()).inFrontOf(await hono(), 'limit'),
 };
