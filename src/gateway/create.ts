@@ -24,7 +24,8 @@ export async function createGateway(given: GivenConfig, options: CreateOptions =
   return new Assembly({ config, resolved, options, runtime, app, tracing }).gateway();
 }
 
-function runtimeOf(provider: Provider, keyspace: string, clock: Clock, random: () => number): Runtime {
+/** All that policies may touch, on one store. */
+export function runtimeOf(provider: Provider, keyspace: string, clock: Clock, random: () => number): Runtime {
   const names = new Names();
   return {
     clock,

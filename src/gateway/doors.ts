@@ -79,15 +79,15 @@ export class Doors {
     for (const server of this.#own) limit(server, limits);
   }
 
-  /** Stands in front of a server: its requests, its upgrade listeners (also those added later), and its end. */
-  attach(server: Server): void {
+  /** Stands in front of a server: its requests, unless they come by a middleware, its upgrade listeners (also those added later), and its end. */
+  attach(server: Server, requests: boolean = true): void {
     if (typeof server !== 'object' || server === null || typeof server.closeIdleConnections !== 'function')
       throw new OptionsError('attach: give the server of node:http that listens, such as createServer(app)');
     if (this.#closing) throw new OptionsError('attach: the gateway is closed, or about to be');
     if (this.#servers.has(server)) return;
     const { listener, upgrade, closed } = this.#doorway;
     const others = server.listeners('request') as ((request: IncomingMessage, response: ServerResponse) => void)[];
-    const own = others.includes(listener);
+    const own = !requests || others.includes(listener);
     if (!own) {
       server.removeAllListeners('request');
       server.on('request', listener);
@@ -98,9 +98,10 @@ export class Doors {
       expectContinue(request);
       listener(request, response);
     };
-    server.on('checkContinue', onContinue);
-    server.on('clientError', refuseConnection);
-    if (server.listenerCount('connect') === 0) server.on('connect', refuseConnect);
+    if (requests) {
+      server.on('checkContinue', onContinue).on('clientError', refuseConnection);
+      if (server.listenerCount('connect') === 0) server.on('connect', refuseConnect);
+    }
     server.once('close', closed);
     this.#servers.set(server, () => {
       behind.release();

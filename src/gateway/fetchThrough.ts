@@ -8,6 +8,7 @@ import { answerOf, Problem, problemOf } from '../http/problem.js';
 import { isAuthority, parseTarget } from '../http/target.js';
 import { webOf } from '../http/webBody.js';
 import { discardFailures } from './features/failures.js';
+import type { Generation } from './generation.js';
 import type { Host } from './host.js';
 import type { Pipeline } from './pipeline.js';
 
@@ -15,10 +16,17 @@ import type { Pipeline } from './pipeline.js';
 export interface FetchInfo {
   /** The client's address. Without it, limits by `ip` count all clients as one. */
   readonly client?: string;
+  /** For a gateway that is a middleware: what comes after it. */
+  readonly next?: () => Promise<Response>;
+}
+
+/** What a `Request` needs of whoever brings it in. */
+export interface FetchHost extends Pick<Host, 'runtime' | 'log' | 'began' | 'finished' | 'own'> {
+  readonly generation: Pick<Generation, 'edge' | 'pipelineOf'>;
 }
 
 /** Runs a `Request` through the gateway: only here do its features meet fetch's types. */
-export async function fetchThrough(gateway: Host, request: Request, { client = 'unknown' }: FetchInfo): Promise<Response> {
+export async function fetchThrough(gateway: FetchHost, request: Request, { client = 'unknown', next }: FetchInfo): Promise<Response> {
   const { generation, runtime } = gateway;
   const url = new URL(request.url);
   const headers = rawHeadersOf(request, url.host);
@@ -35,7 +43,7 @@ export async function fetchThrough(gateway: Host, request: Request, { client = '
     trusted: false,
     headers,
     body: request.body === null ? undefined : bodyOf(request.body),
-    origin: {},
+    origin: next === undefined ? {} : { next },
     upgrade: undefined,
     started: runtime.clock.monotonic(),
   });
@@ -65,7 +73,7 @@ export async function fetchThrough(gateway: Host, request: Request, { client = '
 }
 
 /** Counts the request as over once its body is. */
-function answered(gateway: Host, exchange: Exchange, pipeline: Pipeline, answer: Answer): Response {
+function answered(gateway: FetchHost, exchange: Exchange, pipeline: Pipeline, answer: Answer): Response {
   const { body, status, headers } = answer;
   const { clock } = gateway.runtime;
   const bodiless = exchange.method === 'HEAD' || bodilessStatuses.has(status);

@@ -7,6 +7,7 @@ import { closeWithConnection, endAfter, isTooLate } from '../http/connection.js'
 import { exchangeOfRequest } from '../http/nodeRequest.js';
 import { headerOf, setHeader } from '../http/headers.js';
 import { answerOf, Problem, problemOf } from '../http/problem.js';
+import type { StandIn } from '../http/standIn.js';
 import { misunderstood } from './misunderstood.js';
 import { writeAnswer } from '../http/writer.js';
 import { correlate } from '../observe/correlation.js';
@@ -61,7 +62,7 @@ export class Gateway implements Host {
     this.log = parts.log;
     this.metrics = parts.metrics;
     this.#generation = parts.first;
-    this.listener = (request, response) => this.#handle(request, response);
+    this.listener = (request, response) => this.handle(request, response);
     this.#handshakes = new Handshakes(this);
     this.#doors = new Doors({
       listener: this.listener,
@@ -104,6 +105,11 @@ export class Gateway implements Host {
   /** Stands in front of a server's requests and upgrades, and closes with it. */
   attach(server: Server): void {
     this.#doors.attach(server);
+  }
+
+  /** Stands in front of a server's upgrades alone, and closes with it: its requests come by a middleware. */
+  attachUpgrades(server: Server): void {
+    this.#doors.attach(server, false);
   }
 
   /** Opens a server. Rejects with `OptionsError` when the port is in use. */
@@ -166,7 +172,8 @@ export class Gateway implements Host {
     return this.#parts.own.answer(exchange);
   }
 
-  #handle(request: IncomingMessage, response: ServerResponse): void {
+  /** As a middleware: the rest of the app writes to a response that another one stands in for. */
+  handle(request: IncomingMessage, response: ServerResponse, standIn?: StandIn): void {
     if (isTooLate(request)) return;
     if (response.socket === null) closeWithConnection(request, response);
     const generation = this.#generation;
@@ -176,7 +183,9 @@ export class Gateway implements Host {
     if (this.#closing !== undefined) exchange.reply.push('Connection', 'close');
     const own = this.own(exchange);
     if (own !== undefined) return this.#answerOwn(exchange, own, response);
-    new Visit(this, exchange, response, generation.pipelineOf(exchange)).run();
+    const pipeline = generation.pipelineOf(exchange);
+    const out = standIn !== undefined && pipeline.seesAnswers ? standIn.out : response;
+    new Visit(this, exchange, out, pipeline).run();
   }
 
   #answerOwn(exchange: Exchange, own: Answer | Promise<Answer>, response: ServerResponse): void {

@@ -34,6 +34,8 @@ export class Pipeline {
   readonly service: string;
   /** The path's pattern, made unique. */
   readonly label: string;
+  /** Whether a feature sees the answer, so that the app gets a response of its own. */
+  readonly seesAnswers: boolean;
   readonly #site: Site;
   readonly #plain: Next;
   readonly #upgrade: Next;
@@ -52,13 +54,13 @@ export class Pipeline {
       const behaviours = (feature as Feature<unknown>).create(options, { ...context, place, pattern });
       return [{ sees, upgrades: feature.upgrades, plain: name !== 'websocket', behaviours }];
     });
-    const sees = used.some((stage) => stage.sees === 'answer');
-    const failures = sees ? [throwFailures(new Set(features.retry?.on))] : [];
+    this.seesAnswers = used.some((stage) => stage.sees === 'answer');
+    const failures = this.seesAnswers ? [throwFailures(new Set(features.retry?.on))] : [];
     const compiled = (of: typeof used, forward: Forward): Next =>
       compile([...of.flatMap(({ behaviours }) => behaviours), ...failures, last(forward)]) as Next;
     this.#plain = compiled(
       used.filter(({ plain }) => plain),
-      sees ? target.forward : (target.hand ?? target.forward),
+      this.seesAnswers ? target.forward : (target.hand ?? target.forward),
     );
     this.#upgrade = compiled(
       used.filter(({ upgrades }) => upgrades),

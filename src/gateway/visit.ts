@@ -9,9 +9,12 @@ import { discardFailures } from './features/failures.js';
 import type { Host } from './host.js';
 import type { Pipeline } from './pipeline.js';
 
+/** What a visit needs of whoever brings the request in. */
+export type VisitHost = Pick<Host, 'runtime' | 'log' | 'draining' | 'finished'>;
+
 /** One request from the moment that its path is known until its answer is written, or the client has left. */
 export class Visit {
-  readonly #gateway: Host;
+  readonly #gateway: VisitHost;
   readonly #exchange: Exchange;
   readonly #response: ServerResponse;
   readonly #pipeline: Pipeline;
@@ -22,7 +25,7 @@ export class Visit {
   readonly #socket: { readonly bytesWritten: number } | null;
   readonly #sent: number;
 
-  constructor(gateway: Host, exchange: Exchange, response: ServerResponse, pipeline: Pipeline) {
+  constructor(gateway: VisitHost, exchange: Exchange, response: ServerResponse, pipeline: Pipeline) {
     this.#gateway = gateway;
     this.#exchange = exchange;
     this.#response = response;

@@ -21,6 +21,8 @@ export class AppResponse extends ServerResponse implements Source {
   #waitingBytes = 0;
   #given: Given | undefined = undefined;
   #over = false;
+  /** Fields that are on the response already that this one stands in for. */
+  #inherited: ReadonlyMap<string, unknown> | undefined = undefined;
 
   /** `failed` hears of an app that breaks off before it has answered. */
   constructor(request: IncomingMessage, answered: (answer: Answer) => void, failed: (error: unknown) => void) {
@@ -75,6 +77,18 @@ export class AppResponse extends ServerResponse implements Source {
   override destroy = (error?: Error): this => {
     this.#break(error ?? new Error('the app destroyed its response'));
     return this;
+  };
+
+  /** Begins with the fields of another response, which stay that one's: only what is changed of them is part of the answer. */
+  readonly inherit = (outer: ServerResponse): void => {
+    const fields = new Map<string, unknown>();
+    for (const name of rawNamesOf(outer)) {
+      const value = outer.getHeader(name) as OutgoingHttpHeader;
+      this.setHeader(name, value);
+      fields.set(name.toLowerCase(), value);
+    }
+    this.#inherited = fields;
+    this.statusCode = outer.statusCode;
   };
 
   readonly start = (sink: Sink): void => {
@@ -140,7 +154,11 @@ export class AppResponse extends ServerResponse implements Source {
         add(name, value);
       }
     }
-    for (const name of rawNamesOf(this)) if (!overridden.has(name.toLowerCase())) add(name, this.getHeader(name));
+    for (const name of rawNamesOf(this)) {
+      const value = this.getHeader(name);
+      if (overridden.has(name.toLowerCase()) || (value !== undefined && this.#inherited?.get(name.toLowerCase()) === value)) continue;
+      add(name, value);
+    }
     return headers;
   }
 

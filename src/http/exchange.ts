@@ -42,6 +42,8 @@ export interface Origin {
   /** An upgrade: the client's connection, and the bytes that came after the head. */
   readonly socket?: Duplex;
   readonly head?: Uint8Array;
+  /** What comes after a fetch-style middleware. */
+  readonly next?: () => Promise<Response>;
 }
 
 /** One HTTP request on its way through the gateway, and what the gateway knows about it. Features read and change it. */

@@ -16,20 +16,26 @@ export interface FetchApp {
 
 /** Calls a fetch-style app. The exchange becomes a `Request` only here, and its `Response` an answer. */
 export function forwardToFetch(app: FetchApp): (exchange: Exchange, call: Call) => Promise<Answer> {
-  const ask = async (exchange: Exchange, call: Call): Promise<Answer> => {
-    const answer = await answerOfResponse(await app.fetch(requestOf(exchange, call), exchange.origin), exchange.method);
-    if (call.aborted) discard(answer.body, late);
-    return answer;
-  };
-  return (exchange, call) =>
-    new Promise((resolve, reject) => {
-      // An app need not look at its signal: nobody waits for it any longer than they want to.
-      call.onAbort((reason) => {
-        judgeUpload(exchange, reason);
-        reject(reason);
-      });
-      ask(exchange, call).then(resolve, reject);
+  const ask = async (exchange: Exchange, call: Call): Promise<Response> => app.fetch(requestOf(exchange, call), exchange.origin);
+  return (exchange, call) => forwardToResponse(exchange, call, () => ask(exchange, call));
+}
+
+/** Takes the `Response` of something as an answer. */
+export function forwardToResponse(exchange: Exchange, call: Call, respond: () => Promise<Response>): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    // An app need not look at its signal: nobody waits for it any longer than they want to.
+    call.onAbort((reason) => {
+      judgeUpload(exchange, reason);
+      reject(reason);
     });
+    answered(exchange, call, respond).then(resolve, reject);
+  });
+}
+
+async function answered({ method }: Exchange, call: Call, respond: () => Promise<Response>): Promise<Answer> {
+  const answer = await answerOfResponse(await respond(), method);
+  if (call.aborted) discard(answer.body, late);
+  return answer;
 }
 
 const late = new Error('nobody waits for this answer any more');

@@ -106,7 +106,7 @@ const byStatus: ReadonlyMap<number, ProblemType> = new Map([
 
 /** The answer that a client gets for a problem. */
 export function answerOf(problem: Problem, correlationId: string): Answer & { readonly body: Uint8Array } {
-  const error = { type: problem.type, message: problem.message, correlation_id: correlationId };
+  const error = { type: problem.type, message: problem.message, correlation_id: correlationId || undefined };
   const body = Buffer.from(JSON.stringify({ error }));
   return {
     status: problem.status,

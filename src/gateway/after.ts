@@ -1,0 +1,67 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { OptionsError } from '../core/errors.js';
+import { forwardToResponse } from '../http/fetchApp.js';
+import type { AppResponse } from '../http/appResponse.js';
+import { forwardToNode, handToNode, type NodeApp } from '../http/nodeApp.js';
+import { StandIn } from '../http/standIn.js';
+import type { Features } from './config/featureSchemas.js';
+import type { ResolvedConfig } from './config/schema.js';
+import type { Forward } from './feature.js';
+import type { Target } from './pipeline.js';
+
+/** Goes on to what comes after a middleware. */
+export type GoOn = () => unknown;
+
+/** One request on its way to what comes after. */
+interface Passage {
+  readonly response: ServerResponse;
+  readonly standIn: StandIn;
+  readonly next: GoOn;
+}
+
+/** The app of a gateway that is a middleware: whatever comes after it, once for each request. */
+export class After {
+  readonly #passages = new WeakMap<IncomingMessage, Passage>();
+
+  /** A request on its way through. What comes back is for the gateway to write to. */
+  open(request: IncomingMessage, response: ServerResponse, next: GoOn): StandIn {
+    const standIn = new StandIn(response);
+    this.#passages.set(request, { response, standIn, next });
+    return standIn;
+  }
+
+  /** As the innermost place of a pipeline. */
+  target(): Target {
+    const app: NodeApp = (request, response) => {
+      const passage = this.#passages.get(request);
+      if (passage === undefined) throw new Error('what comes after a middleware is asked once');
+      if (response !== passage.response) passage.standIn.for(response as AppResponse);
+      return passage.next();
+    };
+    const toNode = forwardToNode(app);
+    const forward: Forward = (exchange, call) =>
+      exchange.origin.next === undefined ? toNode(exchange, call) : forwardToResponse(exchange, call, exchange.origin.next);
+    return { service: '', key: 'app', forward, hand: handOf(handToNode(app), forward) };
+  }
+}
+
+/** A fetch-style request has no response to hand over. */
+function handOf(hand: (exchange: Parameters<Forward>[0]) => ReturnType<Forward>, forward: Forward): Forward {
+  return (exchange, call) => (exchange.origin.next === undefined ? hand(exchange) : forward(exchange, call));
+}
+
+/** Throws `OptionsError` for what cannot be done around the rest of an app: asking it twice. */
+export function checkAfter({ servers, paths, default_features: rest }: ResolvedConfig): void {
+  if (servers !== undefined)
+    throw new OptionsError('a middleware has the rest of the app behind it, so that `servers` have no place; name pools under `upstreams`');
+  for (const { pattern, upstream, features } of paths) if (upstream === undefined) refuseRepeats(features, pattern);
+  if (rest !== undefined) refuseRepeats(rest, 'default_features');
+}
+
+function refuseRepeats(features: Features, place: string): void {
+  const repeats = (['retry', 'hedge'] as const).find((name) => features[name] !== undefined);
+  if (repeats !== undefined)
+    throw new OptionsError(
+      `${place}: \`${repeats}\` would ask for the rest of the app twice, which a middleware cannot; put the gateway in front: createGateway(config, { app })`,
+    );
+}

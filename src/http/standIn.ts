@@ -1,0 +1,109 @@
+import type { ServerResponse } from 'node:http';
+import type { AppResponse } from './appResponse.js';
+
+const methods = [
+  'writeHead',
+  'write',
+  'end',
+  'flushHeaders',
+  'destroy',
+  'setHeader',
+  'setHeaders',
+  'appendHeader',
+  'getHeader',
+  'getHeaders',
+  'getHeaderNames',
+  'getRawHeaderNames',
+  'hasHeader',
+  'removeHeader',
+  'addTrailers',
+  'cork',
+  'uncork',
+] as const;
+const values = ['statusCode', 'statusMessage', 'headersSent', 'writableEnded', 'writableNeedDrain'] as const;
+const listening = ['on', 'addListener', 'once', 'prependListener', 'off', 'removeListener'] as const;
+
+type Method = (...args: unknown[]) => unknown;
+
+/**
+ * Lets a response of the gateway's stand in for one that others hold already: what comes after a middleware writes to the response that it
+ * has, and the gateway to `out`, which is the same response as it was before. Patches of earlier middlewares (compression, sessions) stay
+ * in force for what the gateway writes.
+ */
+export class StandIn {
+  /** The response for the gateway alone. */
+  readonly out: ServerResponse;
+  readonly #response: ServerResponse;
+  /** How deep in a call of the gateway's own. */
+  #own = 0;
+
+  constructor(response: ServerResponse) {
+    this.#response = response;
+    this.out = new Proxy(response, {
+      get: (target, name) => {
+        const value: unknown = this.#asItWas(() => Reflect.get(target, name, target));
+        if (typeof value !== 'function') return value;
+        return (...args: unknown[]) => this.#asItWas(() => Reflect.apply(value, target, args) as unknown);
+      },
+    });
+  }
+
+  /** From here on `inner` gets what anybody but the gateway does. Fields that stand already are there to be read, and stay the outer response's. */
+  for(inner: AppResponse): void {
+    const response = this.#response;
+    inner.inherit(response);
+    for (const name of methods) this.#cover(inner, name);
+    for (const name of values) this.#reveal(inner, name);
+    for (const name of listening) {
+      const own = Reflect.get(response, name) as Method;
+      const other = Reflect.get(inner, name) as Method;
+      // Who writes waits for room in what it writes to.
+      this.#define(name, (...args) => {
+        if (this.#own > 0 || args[0] !== 'drain') return Reflect.apply(own, response, args);
+        Reflect.apply(other, inner, args);
+        return response;
+      });
+    }
+  }
+
+  #cover(inner: AppResponse, name: (typeof methods)[number]): void {
+    const response = this.#response;
+    const own = Reflect.get(response, name) as Method;
+    const other = Reflect.get(inner, name) as Method;
+    this.#define(name, (...args) => {
+      if (this.#own > 0) return Reflect.apply(own, response, args);
+      const result = Reflect.apply(other, inner, args);
+      return result === inner ? response : result;
+    });
+  }
+
+  #define(name: string, value: Method): void {
+    Object.defineProperty(this.#response, name, { value, configurable: true, writable: true });
+  }
+
+  /** A value that is the stand-in's for all but the gateway. */
+  #reveal(inner: AppResponse, name: (typeof values)[number]): void {
+    const response = this.#response;
+    const kept: { value?: unknown } = Object.hasOwn(response, name) ? { value: Reflect.get(response, name) } : {};
+    Object.defineProperty(response, name, {
+      configurable: true,
+      get: () => {
+        if (this.#own === 0) return Reflect.get(inner, name) as unknown;
+        return 'value' in kept ? kept.value : (Reflect.get(Object.getPrototypeOf(response) as object, name, response) as unknown);
+      },
+      set: (value: unknown) => {
+        if (this.#own === 0) Reflect.set(inner, name, value);
+        else kept.value = value;
+      },
+    });
+  }
+
+  #asItWas<T>(run: () => T): T {
+    this.#own++;
+    try {
+      return run();
+    } finally {
+      this.#own--;
+    }
+  }
+}

@@ -1,0 +1,272 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import type { TestContext } from 'node:test';
+import { serve } from '@hono/node-server';
+import express from 'express';
+import fastify from 'fastify';
+import { Hono } from 'hono';
+import Koa from 'koa';
+import * as onExpress from '../../src/adapters/express.js';
+import * as onFastify from '../../src/adapters/fastify.js';
+import * as onHono from '../../src/adapters/hono.js';
+import * as onKoa from '../../src/adapters/koa.js';
+import type { Config } from '../../src/adapters/middleware.js';
+import type { MiddlewareOptions } from '../../src/gateway/middleware.js';
+import type { RouteFeatures, RouteOptions } from '../../src/gateway/routePolicies.js';
+
+/** What a route answers. */
+export interface Reply {
+  readonly status?: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body: string | Readable;
+}
+
+/** A route of the shop, with policies of its own. */
+export interface Route {
+  readonly policies?: RouteFeatures;
+  answer(body: string): Reply | Promise<Reply>;
+}
+
+/** An app as each framework builds it: fields that an earlier middleware sets, the gateway, a body parser, routes, error mapping. */
+export interface Shop {
+  readonly config?: Config;
+  readonly options?: MiddlewareOptions;
+  readonly route?: RouteOptions;
+  /** Where the gateway is mounted. */
+  readonly prefix?: string;
+  /** The body is read before the gateway sees the request. */
+  readonly parsesFirst?: boolean;
+  /** By method and path, such as `GET /hello`. */
+  readonly routes: Readonly<Record<string, Route>>;
+}
+
+/** A shop that is open. */
+export interface Open {
+  readonly url: string;
+  readonly server: Server;
+}
+
+export type Framework = (t: TestContext, shop: Shop) => Promise<Open>;
+
+const quiet = { write: (): undefined => undefined } as unknown as NonNullable<MiddlewareOptions['logger']>;
+const routesOf = ({ routes }: Shop): readonly (readonly [method: string, path: string, route: Route])[] =>
+  Object.entries(routes).map(([name, route]) => {
+    const [method = '', path = ''] = name.split(' ');
+    return [method, path, route];
+  });
+
+async function listening(t: TestContext, server: Server): Promise<Open> {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  return { server, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+}
+
+async function attached(t: TestContext, open: Open, control: onExpressControls | undefined): Promise<Open> {
+  if (control === undefined) return open;
+  await control.attach(open.server);
+  t.after(() => control.close());
+  return open;
+}
+
+type onExpressControls = ReturnType<typeof onExpress.gateway>;
+
+function send(response: ServerResponse, { status = 200, headers = {}, body }: Reply): void {
+  response.statusCode = status;
+  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+  if (typeof body === 'string') response.end(body);
+  else body.pipe(response);
+}
+
+/** An Express of either major version. */
+function expressWith(make: typeof express): Framework {
+  return async (t, shop) => {
+    const app = make();
+    app.use((_request, response, next) => {
+      response.setHeader('X-Before', String(Math.random()));
+      next();
+    });
+    const parser = make.text({ type: '*/*' });
+    if (shop.parsesFirst === true) app.use(parser);
+    const control = shop.config && onExpress.gateway(shop.config, { logger: quiet, ...shop.options });
+    if (control !== undefined) app.use(shop.prefix ?? '/', control);
+    if (shop.parsesFirst !== true) app.use(parser);
+    for (const [method, path, { policies, answer }] of routesOf(shop)) {
+      const before = policies === undefined ? [] : [onExpress.policies(policies, { logger: quiet, ...shop.route })];
+      const act = method === 'GET' ? app.get.bind(app) : app.post.bind(app);
+      act(path, ...before, (request: express.Request, response: express.Response, next: express.NextFunction) => {
+        Promise.resolve()
+          .then(() => answer(typeof request.body === 'string' ? request.body : ''))
+          .then((reply) => send(response, reply), next);
+      });
+    }
+    app.use(onExpress.errors());
+    app.use((_error: unknown, _request: unknown, response: express.Response, _next: unknown) => void response.status(500).send('its own'));
+    return attached(t, await listening(t, createServer(app)), control);
+  };
+}
+
+const koa: Framework = async (t, shop) => {
+  const app = new Koa();
+  app.silent = true;
+  app.use(async (context, next) => {
+    context.set('X-Before', String(Math.random()));
+    try {
+      await next();
+    } catch {
+      context.status = 500;
+      context.body = 'its own';
+    }
+  });
+  app.use(onKoa.errors());
+  const parser: Koa.Middleware = async (context, next) => {
+    if (context.state['body'] === undefined && context.method === 'POST') {
+      context.state['body'] = await text(context.req);
+      Object.assign(context.req, { body: context.state['body'] });
+    }
+    await next();
+  };
+  if (shop.parsesFirst === true) app.use(parser);
+  const control = shop.config && onKoa.gateway(shop.config, { logger: quiet, ...shop.options });
+  if (control !== undefined) app.use((context, next) => (context.path.startsWith(shop.prefix ?? '/') ? control(context, next) : next()));
+  app.use(parser);
+  for (const [method, path, { policies, answer }] of routesOf(shop)) {
+    const around = policies === undefined ? undefined : onKoa.policies(policies, { logger: quiet, ...shop.route });
+    app.use(async (context, next) => {
+      if (context.path !== path || context.method !== method) return next();
+      const handle = async (): Promise<void> => {
+        const { status = 200, headers = {}, body } = await answer(String(context.state['body'] ?? ''));
+        context.status = status;
+        for (const [name, value] of Object.entries(headers)) context.set(name, value);
+        context.body = body;
+      };
+      await (around === undefined ? handle() : around(context, handle));
+    });
+  }
+  return attached(t, await listening(t, createServer(app.callback())), control);
+};
+
+const onFastifyShop: Framework = async (t, shop) => {
+  const app = fastify();
+  app.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => done(null, body));
+  app.addHook('onRequest', (_request, reply, done) => {
+    reply.raw.setHeader('X-Before', String(Math.random()));
+    done();
+  });
+  app.setErrorHandler((error, request, reply) =>
+    (error as { code?: string }).code?.startsWith('PREMIER') === true
+      ? onFastify.errors(error, request, reply as never)
+      : reply.code(500).send('its own'),
+  );
+  const scope = async (inner: typeof app): Promise<void> => {
+    if (shop.config !== undefined)
+      await inner.register(onFastify.gateway as never, { config: shop.config, logger: quiet, ...shop.options });
+    for (const [method, path, { policies, answer }] of routesOf(shop)) {
+      if (shop.prefix !== undefined && !path.startsWith(shop.prefix)) continue;
+      inner.route({
+        method: method as 'GET',
+        url: path.slice((shop.prefix ?? '').length),
+        ...(policies && { onRequest: onFastify.policies(policies, { logger: quiet, ...shop.route }) as never }),
+        handler: async (request, reply) => {
+          const { status = 200, headers = {}, body } = await answer(typeof request.body === 'string' ? request.body : '');
+          return reply.code(status).headers(headers).send(body);
+        },
+      });
+    }
+    if (shop.prefix === undefined) inner.get('/*', (_request, reply) => void reply.code(404).send('nothing'));
+  };
+  await app.register(scope as never, shop.prefix === undefined ? {} : { prefix: shop.prefix });
+  for (const [method, path, { answer }] of shop.prefix === undefined ? [] : routesOf(shop))
+    if (!path.startsWith(shop.prefix as string))
+      app.route({ method: method as 'GET', url: path, handler: async (_request, reply) => reply.send((await answer('')).body) });
+  await app.listen({ port: 0, host: '127.0.0.1' });
+  t.after(() => app.close());
+  return { server: app.server, url: `http://127.0.0.1:${(app.server.address() as AddressInfo).port}` };
+};
+
+const hono: Framework = async (t, shop) => {
+  const app = new Hono();
+  app.use(async (context, next) => {
+    context.header('X-Before', String(Math.random()));
+    await next();
+  });
+  const parser = async (context: { req: { method: string; text(): Promise<string> } }, next: () => Promise<void>): Promise<void> => {
+    if (context.req.method === 'POST') await context.req.text();
+    await next();
+  };
+  if (shop.parsesFirst === true) app.use(parser as never);
+  const control = shop.config && onHono.gateway(shop.config, { logger: quiet, ...shop.options });
+  if (control !== undefined) app.use(`${shop.prefix ?? ''}/*`, control as never);
+  for (const [method, path, { policies, answer }] of routesOf(shop)) {
+    if (policies !== undefined) app.use(path, onHono.policies(policies, { logger: quiet, ...shop.route }) as never);
+    app.on(method, path, async (context) => {
+      const { status = 200, headers = {}, body } = await answer(method === 'POST' ? await context.req.text() : '');
+      return new Response(typeof body === 'string' ? body : (Readable.toWeb(body) as ReadableStream), { status, headers });
+    });
+  }
+  app.onError((error) => {
+    try {
+      return onHono.errors(error);
+    } catch {
+      return new Response('its own', { status: 500 });
+    }
+  });
+  const server = await new Promise<Server>((resolve) => {
+    const made = serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' }, () => resolve(made as Server)) as Server;
+  });
+  t.after(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  const open = { server, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+  return attached(t, open, control as onExpressControls | undefined);
+};
+
+const plain: Framework = async (t, shop) => {
+  const control = shop.config && onExpress.gateway(shop.config, { logger: quiet, ...shop.options });
+  const errors = onExpress.errors();
+  const route = new Map(
+    routesOf(shop).map(([method, path, { policies, answer }]) => [
+      `${method} ${path}`,
+      { answer, around: policies && onExpress.policies(policies, { logger: quiet, ...shop.route }) },
+    ]),
+  );
+  const listener = (request: IncomingMessage, response: ServerResponse): void => {
+    response.setHeader('X-Before', String(Math.random()));
+    const fail = (error: unknown): void => errors(error, request, response, () => send(response, { status: 500, body: 'its own' }));
+    const parsed = async (): Promise<string> => {
+      const known = (request as { body?: string }).body;
+      if (known !== undefined || request.method !== 'POST') return known ?? '';
+      return ((request as { body?: string }).body = await text(request));
+    };
+    const last = (): void => {
+      const found = route.get(`${request.method} ${(request.url as string).split('?')[0]}`);
+      if (found === undefined) return send(response, { status: 404, body: 'nothing' });
+      const handle = (): void =>
+        void parsed()
+          .then(found.answer)
+          .then((reply) => send(response, reply), fail);
+      if (found.around === undefined) handle();
+      else found.around(request, response, handle);
+    };
+    const inner = (): void =>
+      control !== undefined && (request.url as string).startsWith(shop.prefix ?? '/') ? control(request, response, last) : last();
+    if (shop.parsesFirst === true) void parsed().then(inner);
+    else inner();
+  };
+  return attached(t, await listening(t, createServer(listener)), control);
+};
+
+export const frameworks: Readonly<Record<string, Framework>> = {
+  'Express 5': expressWith(express),
+  Koa: koa,
+  Fastify: onFastifyShop,
+  Hono: hono,
+  'node:http': plain,
+};
