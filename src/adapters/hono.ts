@@ -1,10 +1,11 @@
 import { Middleware, type MiddlewareOptions } from '../gateway/middleware.js';
+import type { NextResponse } from '../gateway/fetchThrough.js';
 import { type RouteFeatures, type RouteOptions, RoutePolicies } from '../gateway/routePolicies.js';
 import { type Config, type Controls, controlled, fieldsOf, refusalOf, routeForms } from './middleware.js';
 
 /** What is needed of Hono's context. */
 export interface HonoContext {
-  readonly req: { readonly raw: Request };
+  readonly req: { raw: Request };
   readonly env: unknown;
   res: Response;
 }
@@ -17,12 +18,13 @@ export interface ClientOption {
   readonly client?: (context: HonoContext) => string | undefined;
 }
 
-type Run = (request: Request, client: string | undefined, next: () => Promise<Response>) => Promise<Response>;
+type Run = (request: Request, client: string | undefined, next: NextResponse) => Promise<Response>;
 
 function around(run: Run, client: (context: HonoContext) => string | undefined = addressOf): HonoMiddleware {
   return async (context, next) => {
     let passed = false;
-    const response = await run(context.req.raw, client(context), async () => {
+    const response = await run(context.req.raw, client(context), async (body) => {
+      if (body !== undefined) context.req.raw = withBody(context.req.raw, body);
       await next();
       passed = true;
       return context.res;
@@ -32,6 +34,12 @@ function around(run: Run, client: (context: HonoContext) => string | undefined =
     context.res = response;
     return response;
   };
+}
+
+/** The same request, whose body has gone through the gateway. */
+function withBody({ url, method, headers, signal }: Request, body: ReadableStream): Request {
+  const init: RequestInit & { duplex: 'half' } = { method, headers, signal, body, duplex: 'half' };
+  return new Request(url, init);
 }
 
 /** `@hono/node-server` keeps the request there. */

@@ -1,8 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Readable } from 'node:stream';
 import { OptionsError } from '../core/errors.js';
 import { forwardToResponse } from '../http/fetchApp.js';
 import type { AppResponse } from '../http/appResponse.js';
 import { forwardToNode, handToNode, type NodeApp } from '../http/nodeApp.js';
+import { webOfRequest } from '../http/webBody.js';
 import { StandIn } from '../http/standIn.js';
 import type { Features } from './config/featureSchemas.js';
 import type { ResolvedConfig } from './config/schema.js';
@@ -34,13 +36,16 @@ export class After {
   target(): Target {
     const app: NodeApp = (request, response) => {
       const passage = this.#passages.get(request);
-      if (passage === undefined) throw new Error('what comes after a middleware is asked once');
+      if (passage === undefined) throw new Error('what comes after a middleware is asked for its own requests alone');
       if (response !== passage.response) passage.standIn.for(response as AppResponse);
       return passage.next();
     };
-    const toNode = forwardToNode(app);
-    const forward: Forward = (exchange, call) =>
-      exchange.origin.next === undefined ? toNode(exchange, call) : forwardToResponse(exchange, call, exchange.origin.next);
+    const toNode = forwardToNode(app, { once: true });
+    const forward: Forward = (exchange, call) => {
+      const { next } = exchange.origin;
+      if (next === undefined) return toNode(exchange, call);
+      return forwardToResponse(exchange, call, () => next(exchange.body instanceof Readable ? webOfRequest(exchange.body) : undefined));
+    };
     return { service: '', key: 'app', forward, hand: handOf(handToNode(app), forward) };
   }
 }
@@ -50,18 +55,23 @@ function handOf(hand: (exchange: Parameters<Forward>[0]) => ReturnType<Forward>,
   return (exchange, call) => (exchange.origin.next === undefined ? hand(exchange) : forward(exchange, call));
 }
 
-/** Throws `OptionsError` for what cannot be done around the rest of an app: asking it twice. */
+/** Throws `OptionsError` for what cannot be done around the rest of an app: asking it twice, reading what is for it to read. */
 export function checkAfter({ servers, paths, default_features: rest }: ResolvedConfig): void {
   if (servers !== undefined)
     throw new OptionsError('a middleware has the rest of the app behind it, so that `servers` have no place; name pools under `upstreams`');
-  for (const { pattern, upstream, features } of paths) if (upstream === undefined) refuseRepeats(features, pattern);
-  if (rest !== undefined) refuseRepeats(rest, 'default_features');
+  for (const { pattern, upstream, features } of paths) if (upstream === undefined) refuseFeatures(features, pattern);
+  if (rest !== undefined) refuseFeatures(rest, 'default_features');
 }
 
-function refuseRepeats(features: Features, place: string): void {
+function refuseFeatures(features: Features, place: string): void {
   const repeats = (['retry', 'hedge'] as const).find((name) => features[name] !== undefined);
   if (repeats !== undefined)
     throw new OptionsError(
       `${place}: \`${repeats}\` would ask for the rest of the app twice, which a middleware cannot; put the gateway in front: createGateway(config, { app })`,
+    );
+  const bodied = features.cache?.methods.find((method) => method !== 'GET' && method !== 'HEAD');
+  if (bodied !== undefined)
+    throw new OptionsError(
+      `${place}: \`cache\` of ${bodied} would take the body from the rest of the app; keep to GET and HEAD in a middleware`,
     );
 }

@@ -12,12 +12,15 @@ import type { Generation } from './generation.js';
 import type { Host } from './host.js';
 import type { Pipeline } from './pipeline.js';
 
+/** Goes on with the rest of the app, with the request's body where the gateway has taken it. */
+export type NextResponse = (body: ReadableStream | undefined) => Promise<Response>;
+
 /** What a fetch-style runtime knows beside the request. */
 export interface FetchInfo {
   /** The client's address. Without it, limits by `ip` count all clients as one. */
   readonly client?: string;
   /** For a gateway that is a middleware: what comes after it. */
-  readonly next?: () => Promise<Response>;
+  readonly next?: NextResponse;
 }
 
 /** What a `Request` needs of whoever brings it in. */
@@ -42,7 +45,7 @@ export async function fetchThrough(gateway: FetchHost, request: Request, { clien
     peer: client,
     trusted: false,
     headers,
-    body: request.body === null ? undefined : bodyOf(request.body),
+    body: request.body === null || request.bodyUsed ? undefined : bodyOf(request.body),
     origin: next === undefined ? {} : { next },
     upgrade: undefined,
     started: runtime.clock.monotonic(),

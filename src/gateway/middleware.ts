@@ -2,6 +2,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { After, checkAfter, type GoOn } from './after.js';
 import { createGateway } from './create.js';
 import type { CreateOptions } from './createOptions.js';
+import type { NextResponse } from './fetchThrough.js';
 import type { Gateway } from './gateway.js';
 import { configOf, type GivenConfig } from './given.js';
 
@@ -36,7 +37,7 @@ export class Middleware {
   }
 
   /** The same for a `Request`. */
-  async fetch(request: Request, client: string | undefined, next: () => Promise<Response>): Promise<Response> {
+  async fetch(request: Request, client: string | undefined, next: NextResponse): Promise<Response> {
     const gateway = this.#gateway ?? (await this.#opening);
     return gateway.fetch(request, { next, ...(client !== undefined && { client }) });
   }

@@ -13,7 +13,7 @@ import { GatewayConfig } from './config/gatewayConfig.js';
 import type { GatewayOptions } from './config/gatewayOptions.js';
 import { runtimeOf } from './create.js';
 import { ownMemory } from './given.js';
-import { type FetchHost, fetchThrough } from './fetchThrough.js';
+import { type FetchHost, fetchThrough, type NextResponse } from './fetchThrough.js';
 import { misunderstood } from './misunderstood.js';
 import { Pipeline } from './pipeline.js';
 import { Visit, type VisitHost } from './visit.js';
@@ -82,7 +82,7 @@ export class RoutePolicies {
   }
 
   /** The same for a `Request`. */
-  fetch(request: Request, client: string | undefined, next: () => Promise<Response>): Promise<Response> {
+  fetch(request: Request, client: string | undefined, next: NextResponse): Promise<Response> {
     return fetchThrough(this.#host, request, { next, ...(client !== undefined && { client }) });
   }
 }

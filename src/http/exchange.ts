@@ -43,7 +43,7 @@ export interface Origin {
   readonly socket?: Duplex;
   readonly head?: Uint8Array;
   /** What comes after a fetch-style middleware. */
-  readonly next?: () => Promise<Response>;
+  readonly next?: (body: ReadableStream | undefined) => Promise<Response>;
 }
 
 /** One HTTP request on its way through the gateway, and what the gateway knows about it. Features read and change it. */

@@ -12,16 +12,19 @@ export type NodeApp = (request: IncomingMessage, response: ServerResponse) => un
 
 /**
  * Calls the app with a response of its own, whose head and body become the answer. Whatever the app does after it was given up (by a timeout,
- * say) goes nowhere.
+ * say) goes nowhere. `once` says that the app has the request already, so that it cannot be given another one.
  */
-export function forwardToNode(app: NodeApp): (exchange: Exchange, call: Call) => Promise<Answer> {
+export function forwardToNode(
+  app: NodeApp,
+  { once = false }: { readonly once?: boolean } = {},
+): (exchange: Exchange, call: Call) => Promise<Answer> {
   const called = new WeakSet<IncomingMessage>();
   return (exchange, call) =>
     new Promise((resolve, reject) => {
       const original = exchange.origin.request;
       if (original === undefined) throw new Problem('internal_server_error', { cause: new Error(needsServer) });
       const isOver = exchange.origin.response?.writableEnded === true || (exchange.body instanceof Uint8Array && original.readableEnded);
-      const first = !called.has(original) && !isOver;
+      const first = once || (!called.has(original) && !isOver);
       called.add(original);
       const request = asTheAppSees(exchange, first ? original : repeated(exchange, original));
       const response = new AppResponse(request, resolve, reject);

@@ -81,7 +81,7 @@ for (const [name, open] of Object.entries(frameworks)) {
     test('lets the app answer its own errors, and those of the decorators with what they ask for', async (t) => {
       const refusing: Route = {
         answer: () => {
-          throw new QuotaExceedsError({ quota: 1, duration: 60, retryAfter: 7, key: 'secret' } as never);
+          throw new QuotaExceedsError('orders', 1, 60, 7, 'secret');
         },
       };
       const failing: Route = { answer: () => Promise.reject(new Error('secret')) };

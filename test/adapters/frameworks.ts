@@ -13,7 +13,7 @@ import * as onExpress from '../../src/adapters/express.js';
 import * as onFastify from '../../src/adapters/fastify.js';
 import * as onHono from '../../src/adapters/hono.js';
 import * as onKoa from '../../src/adapters/koa.js';
-import type { Config } from '../../src/adapters/middleware.js';
+import type { Config, Controls } from '../../src/adapters/middleware.js';
 import type { MiddlewareOptions } from '../../src/gateway/middleware.js';
 import type { RouteFeatures, RouteOptions } from '../../src/gateway/routePolicies.js';
 
@@ -68,14 +68,12 @@ async function listening(t: TestContext, server: Server): Promise<Open> {
   return { server, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
 }
 
-async function attached(t: TestContext, open: Open, control: onExpressControls | undefined): Promise<Open> {
+async function attached(t: TestContext, open: Open, control: Controls | undefined): Promise<Open> {
   if (control === undefined) return open;
   await control.attach(open.server);
   t.after(() => control.close());
   return open;
 }
-
-type onExpressControls = ReturnType<typeof onExpress.gateway>;
 
 function send(response: ServerResponse, { status = 200, headers = {}, body }: Reply): void {
   response.statusCode = status;
@@ -94,7 +92,7 @@ function expressWith(make: typeof express): Framework {
     });
     const parser = make.text({ type: '*/*' });
     if (shop.parsesFirst === true) app.use(parser);
-    const control = shop.config && onExpress.gateway(shop.config, { logger: quiet, ...shop.options });
+    const control = shop.config === undefined ? undefined : onExpress.gateway(shop.config, { logger: quiet, ...shop.options });
     if (control !== undefined) app.use(shop.prefix ?? '/', control);
     if (shop.parsesFirst !== true) app.use(parser);
     for (const [method, path, { policies, answer }] of routesOf(shop)) {
@@ -133,7 +131,7 @@ const koa: Framework = async (t, shop) => {
     await next();
   };
   if (shop.parsesFirst === true) app.use(parser);
-  const control = shop.config && onKoa.gateway(shop.config, { logger: quiet, ...shop.options });
+  const control = shop.config === undefined ? undefined : onKoa.gateway(shop.config, { logger: quiet, ...shop.options });
   if (control !== undefined) app.use((context, next) => (context.path.startsWith(shop.prefix ?? '/') ? control(context, next) : next()));
   app.use(parser);
   for (const [method, path, { policies, answer }] of routesOf(shop)) {
@@ -201,7 +199,7 @@ const hono: Framework = async (t, shop) => {
     await next();
   };
   if (shop.parsesFirst === true) app.use(parser as never);
-  const control = shop.config && onHono.gateway(shop.config, { logger: quiet, ...shop.options });
+  const control = shop.config === undefined ? undefined : onHono.gateway(shop.config, { logger: quiet, ...shop.options });
   if (control !== undefined) app.use(`${shop.prefix ?? ''}/*`, control as never);
   for (const [method, path, { policies, answer }] of routesOf(shop)) {
     if (policies !== undefined) app.use(path, onHono.policies(policies, { logger: quiet, ...shop.route }) as never);
@@ -225,11 +223,11 @@ const hono: Framework = async (t, shop) => {
     server.closeAllConnections();
   });
   const open = { server, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
-  return attached(t, open, control as onExpressControls | undefined);
+  return attached(t, open, control);
 };
 
 const plain: Framework = async (t, shop) => {
-  const control = shop.config && onExpress.gateway(shop.config, { logger: quiet, ...shop.options });
+  const control = shop.config === undefined ? undefined : onExpress.gateway(shop.config, { logger: quiet, ...shop.options });
   const errors = onExpress.errors();
   const route = new Map(
     routesOf(shop).map(([method, path, { policies, answer }]) => [
