@@ -85,13 +85,21 @@ export class Visit {
   /** The connection is done with this answer: as it should be, or because the client left. */
   #closed(): void {
     const response = this.#response;
-    const left = !response.writableFinished && response.errored === null;
+    // Destroyed without an error, there is none, but no null either.
+    const errored = response.errored as Error | null | undefined;
+    const broken = isOfClient(errored) ? null : errored;
+    const left = !response.writableFinished && broken === null;
     if (left && !this.#answered) this.#call?.abort(new Problem('client_closed_request'));
     const status = left ? 499 : this.#status === 0 ? response.statusCode : this.#status;
-    if (response.errored !== null) this.#gateway.log.broken(this.#exchange, status, response.errored);
+    if (broken) this.#gateway.log.broken(this.#exchange, status, broken);
     const bytes = Math.max(0, (this.#socket?.bytesWritten ?? 0) - this.#sent);
     this.#gateway.finished(this.#exchange, status, bytes, this.#pipeline);
   }
 }
 
 const gone = new Error('the client closed the connection');
+
+/** Since 26, Node gives the responses that wait for their turn (pipelining) an error when their client leaves. */
+function isOfClient(error: Error | null | undefined): boolean {
+  return error?.message === 'aborted' && (error as NodeJS.ErrnoException).code === 'ECONNRESET';
+}

@@ -16,8 +16,8 @@ export function isTooLate({ socket }: IncomingMessage): boolean {
 }
 
 /**
- * Closes a response that waits for the one before it (pipelining) when the connection is gone: Node forgets it without a word, so that its
- * request would count as under way for ever.
+ * Closes a response that waits for the one before it (pipelining) when the connection is gone: Node before 26 forgets it without a word, so that
+ * its request would count as under way for ever.
  */
 export function closeWithConnection({ socket }: IncomingMessage, response: ServerResponse): void {
   const queue = queues.get(socket) ?? queueOf(socket);
@@ -30,8 +30,8 @@ function queueOf(socket: Duplex): Set<ServerResponse> {
   queues.set(socket, queue);
   socket.once('close', () => {
     for (const response of queue) {
-      // Those that had their turn are closed by Node.
-      if (response.socket !== null) continue;
+      // Those that had their turn are closed by Node, and since 26 the others too.
+      if (response.socket !== null || response.destroyed) continue;
       response.destroyed = true;
       response.emit('close');
     }

@@ -94,12 +94,19 @@ describe('what breaks off is never ended as if it were whole', { timeout: 60_000
       response.on('close', () => left++);
       if (request.url === '/stream') response.write('begins');
     });
-    const { gateway, port } = await openGateway(t, { servers: [upstream.url] });
+    const lines: string[] = [];
+    const logger = { write: (line: string) => void lines.push(line) } as never;
+    const { gateway, port } = await openGateway(t, { servers: [upstream.url], log: { level: 'info' } }, { logger });
     const client = wire(t, port);
     client.write(head('GET /first HTTP/1.1', host) + head('GET /second HTTP/1.1', host) + head('GET /stream HTTP/1.1', host));
     await until(() => asked === 3);
     client.socket.destroy();
     await until(() => left === 3);
     await gateway.close({ grace: 60_000 });
+    const statuses = lines.map((line) => (JSON.parse(line) as { status_code?: number }).status_code);
+    assert.deepEqual(
+      statuses.filter((status) => status !== undefined),
+      [499, 499, 499],
+    );
   });
 });
