@@ -20,6 +20,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   proxy: ['core', 'http'],
   observe: ['core', 'http'],
   gateway: ['core', 'policies', 'http', 'proxy', 'observe', 'providers/memory', 'redis/index'],
+  adapters: ['core', 'gateway', 'http', 'observe', 'policies', 'premier', 'premierOptions', 'providers/memory'],
   cli: ['core', 'algorithms', 'providers/memory', 'gateway', 'http', 'observe', 'redis/index'],
   index: ['core', 'algorithms', 'policies', 'premier', 'premierOptions', 'standalone', 'providers/memory', 'providers/tiered'],
 };
@@ -34,6 +35,7 @@ const packages: Readonly<Record<string, readonly string[]>> = {
   proxy: ['undici'],
   observe: ['pino', 'prom-client', '@opentelemetry/api'],
   gateway: ['yaml', 'zod'],
+  adapters: ['@nestjs/common', '@nestjs/core', 'rxjs', 'undici'],
   cli: ['yaml'],
 };
 

@@ -13,6 +13,7 @@ export type RequestHook = (request: Raw<IncomingMessage>, reply: Raw<ServerRespo
 /** What is needed of a Fastify instance. */
 export interface FastifyScope {
   readonly server: unknown;
+  hasDecorator(name: string): boolean;
   decorate(name: string, value: unknown): unknown;
   addHook(name: 'onRequest', hook: RequestHook): unknown;
   addHook(name: 'onClose', hook: () => Promise<void>): unknown;
@@ -29,7 +30,8 @@ export interface PluginOptions extends MiddlewareOptions {
  */
 export async function gateway(app: FastifyScope, { config, ...options }: PluginOptions): Promise<void> {
   const middleware = new Middleware(config, options);
-  app.decorate('premier', await middleware.gateway);
+  const built = await middleware.gateway;
+  if (!app.hasDecorator('premier')) app.decorate('premier', built);
   app.addHook('onRequest', (request, reply, done) => {
     middleware.handle(
       request.raw,

@@ -30,8 +30,10 @@ function around(run: Run, client: (context: HonoContext) => string | undefined =
       return context.res;
     });
     // Hono would add the fields of the answer that it knows to those of this one.
-    if (passed) Reflect.set(context, 'res', undefined);
+    Reflect.set(context, 'res', undefined);
     context.res = response;
+    // What the app answers after it was given up comes too late.
+    if (!passed) Object.defineProperty(context, 'res', { get: () => response, set: () => undefined, configurable: true });
     return response;
   };
 }

@@ -35,11 +35,11 @@ export function controlled<Run extends object>(run: Run, middleware: Middleware)
 /** The policies that most routes need, by their names. */
 export interface RouteForms<Form, Options> {
   /** So many requests for each caller: the gateway's `rate_limit`. */
-  rateLimit(feature: NonNullable<RouteFeatures['rateLimit']>, options?: Options): Form;
+  readonly rateLimit: (feature: NonNullable<RouteFeatures['rateLimit']>, options?: Options) => Form;
   /** Keeps answers (RFC 9111): the gateway's `cache`. */
-  cache(feature?: NonNullable<RouteFeatures['cache']>, options?: Options): Form;
+  readonly cache: (feature?: NonNullable<RouteFeatures['cache']>, options?: Options) => Form;
   /** Answers 503 while the route fails too often: the gateway's `circuit_breaker`. */
-  circuitBreaker(feature?: NonNullable<RouteFeatures['circuitBreaker']>, options?: Options): Form;
+  readonly circuitBreaker: (feature?: NonNullable<RouteFeatures['circuitBreaker']>, options?: Options) => Form;
 }
 
 /** Makes them of what puts several features around a route. */

@@ -66,7 +66,6 @@ export class RoutePolicies {
       exchange.pattern = name;
       return pipeline;
     };
-    const nothing = (): undefined => undefined;
     this.#host = { runtime, log, draining: false, began: nothing, finished: nothing, own: nothing, generation: { edge, pipelineOf } };
   }
 
@@ -94,3 +93,5 @@ function sharedRuntime(provider: Provider, keyspace: string, clock: Clock): Runt
   known.set(keyspace, runtime);
   return runtime;
 }
+
+const nothing = (): undefined => undefined;

@@ -25,6 +25,9 @@ const listening = ['on', 'addListener', 'once', 'prependListener', 'off', 'remov
 
 type Method = (...args: unknown[]) => unknown;
 
+/** The last one for a response: several gateways may be in one app. */
+const latest = new WeakMap<ServerResponse, StandIn>();
+
 /**
  * Lets a response of the gateway's stand in for one that others hold already: what comes after a middleware writes to the response that it
  * has, and the gateway to `out`, which is the same response as it was before. Patches of earlier middlewares (compression, sessions) stay
@@ -35,10 +38,14 @@ export class StandIn {
   readonly out: ServerResponse;
   readonly #response: ServerResponse;
   /** How deep in a call of the gateway's own. */
-  #own = 0;
+  #depth = 0;
+  /** That of a gateway further out. */
+  readonly #outer: StandIn | undefined;
 
   constructor(response: ServerResponse) {
     this.#response = response;
+    this.#outer = latest.get(response);
+    latest.set(response, this);
     this.out = new Proxy(response, {
       get: (target, name) => {
         const value: unknown = this.#asItWas(() => Reflect.get(target, name, target));
@@ -59,11 +66,16 @@ export class StandIn {
       const other = Reflect.get(inner, name) as Method;
       // Who writes waits for room in what it writes to.
       this.#define(name, (...args) => {
-        if (this.#own > 0 || args[0] !== 'drain') return Reflect.apply(own, response, args);
+        if (this.#own || args[0] !== 'drain') return Reflect.apply(own, response, args);
         Reflect.apply(other, inner, args);
         return response;
       });
     }
+  }
+
+  /** Whether a gateway writes: this one, or one further out, for which this one is not there. */
+  get #own(): boolean {
+    return this.#depth > 0 || (this.#outer !== undefined && this.#outer.#own);
   }
 
   #cover(inner: AppResponse, name: (typeof methods)[number]): void {
@@ -71,7 +83,7 @@ export class StandIn {
     const own = Reflect.get(response, name) as Method;
     const other = Reflect.get(inner, name) as Method;
     this.#define(name, (...args) => {
-      if (this.#own > 0) return Reflect.apply(own, response, args);
+      if (this.#own) return Reflect.apply(own, response, args);
       const result = Reflect.apply(other, inner, args);
       return result === inner ? response : result;
     });
@@ -88,22 +100,22 @@ export class StandIn {
     Object.defineProperty(response, name, {
       configurable: true,
       get: () => {
-        if (this.#own === 0) return Reflect.get(inner, name) as unknown;
+        if (!this.#own) return Reflect.get(inner, name) as unknown;
         return 'value' in kept ? kept.value : (Reflect.get(Object.getPrototypeOf(response) as object, name, response) as unknown);
       },
       set: (value: unknown) => {
-        if (this.#own === 0) Reflect.set(inner, name, value);
+        if (!this.#own) Reflect.set(inner, name, value);
         else kept.value = value;
       },
     });
   }
 
   #asItWas<T>(run: () => T): T {
-    this.#own++;
+    this.#depth++;
     try {
       return run();
     } finally {
-      this.#own--;
+      this.#depth--;
     }
   }
 }

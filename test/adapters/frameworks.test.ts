@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { describe, test } from 'node:test';
+import express from 'express';
 import { WebSocket, WebSocketServer } from 'ws';
 import { QuotaExceedsError } from '../../src/core/errors.js';
 import { gateway } from '../../src/adapters/express.js';
@@ -129,6 +131,45 @@ for (const [name, open] of Object.entries(frameworks)) {
       assert.match(error.message, /429/);
     });
 
+    test('goes together with a second one behind it', async (t) => {
+      const hello = counted();
+      const config = { default_features: { cache: { expire_s: 60 }, rate_limit: { quota: 3, duration: 60 } } };
+      const inner = { default_features: { headers: { response: { set: { 'X-Inner': 'yes' } } }, timeout: 5 } };
+      const { url } = await open(t, { config, inner, routes: { 'GET /hello': hello } });
+      const answers = [await get(`${url}/hello`), await get(`${url}/hello`), await get(`${url}/hello`), await get(`${url}/hello`)];
+      assert.deepEqual(
+        answers.map(({ status, headers }) => [status, headers.get('x-cache'), headers.get('x-inner')]),
+        [
+          [200, 'MISS', 'yes'],
+          [200, 'HIT', 'yes'],
+          [200, 'HIT', 'yes'],
+          [429, null, null],
+        ],
+      );
+      assert.equal(hello.times(), 1);
+    });
+
+    test('refuses a body that is too long, and leaves a shorter one whole', async (t) => {
+      const { url } = await open(t, {
+        config: { default_features: { body_limit: { max_bytes: 10 }, timeout: 5 } },
+        routes: { 'POST /echo': echo },
+      });
+      const post = (body: BodyInit): Promise<{ status: number; body: string }> =>
+        get(`${url}/echo`, { method: 'POST', headers: { 'content-type': 'text/plain' }, body, duplex: 'half' } as RequestInit);
+      assert.deepEqual((await post('hello')).body, 'HELLO');
+      assert.equal((await post('x'.repeat(11))).status, 413);
+      const stream = new Blob(['x'.repeat(11)]).stream();
+      const streamed = await post(stream).catch(() => ({ status: 413 }));
+      assert.equal(streamed.status, 413);
+    });
+
+    test('answers HEAD as GET, without a body', async (t) => {
+      const { url } = await open(t, { config: { default_features: { cache: { expire_s: 60 } } }, routes: { 'GET /hello': counted() } });
+      await get(`${url}/hello`);
+      const head = await get(`${url}/hello`, { method: 'HEAD' });
+      assert.deepEqual([head.status, head.body, head.headers.get('x-cache')], [200, '', 'HIT']);
+    });
+
     test('has policies for one route, beside those of others', async (t) => {
       const [limited, cached] = [counted(), counted()];
       let broken = 0;
@@ -164,3 +205,38 @@ test('a middleware refuses what would ask for the rest of the app twice, and ser
   assert.throws(() => gateway({ servers: ['http://a:1'] }), /`servers` have no place/);
   assert.throws(() => gateway({ default_features: { tmeout: 1 } } as never), /did you mean `timeout`/);
 });
+
+test('what an earlier middleware does to the response it also does to answers from the cache', async (t) => {
+  const app = express();
+  app.use((_request, response, next) => {
+    const { end, writeHead } = response;
+    Object.assign(response, {
+      writeHead: (...given: Parameters<typeof writeHead>) => {
+        response.setHeader('X-Patched', 'yes');
+        response.removeHeader('content-length');
+        return Reflect.apply(writeHead, response, [given[0], ...given.slice(1).map(withoutLength)]) as unknown;
+      },
+      end: (chunk: unknown, ...rest: unknown[]) => Reflect.apply(end, response, [`${String(chunk)}!`, ...rest]) as unknown,
+    });
+    next();
+  });
+  const control = gateway({ default_features: { cache: { expire_s: 60 } }, log: { level: 'silent' } });
+  app.use(control);
+  app.get('/', (_request, response) => void response.send('hello'));
+  const server = app.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(async () => {
+    server.close();
+    server.closeAllConnections();
+    await control.close();
+  });
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  for (const outcome of ['MISS', 'HIT']) {
+    const answer = await get(url);
+    assert.deepEqual([answer.body, answer.headers.get('x-cache'), answer.headers.get('x-patched')], ['hello!', outcome, 'yes']);
+  }
+});
+
+function withoutLength(given: unknown): unknown {
+  return Array.isArray(given) ? given.filter((_, i, all) => String(all[i - (i % 2)]).toLowerCase() !== 'content-length') : given;
+}

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { createRequire } from 'node:module';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
@@ -6,7 +7,7 @@ import { text } from 'node:stream/consumers';
 import type { TestContext } from 'node:test';
 import { serve } from '@hono/node-server';
 import express from 'express';
-import fastify from 'fastify';
+import fastify, { type FastifyInstance } from 'fastify';
 import { Hono } from 'hono';
 import Koa from 'koa';
 import * as onExpress from '../../src/adapters/express.js';
@@ -33,6 +34,8 @@ export interface Route {
 /** An app as each framework builds it: fields that an earlier middleware sets, the gateway, a body parser, routes, error mapping. */
 export interface Shop {
   readonly config?: Config;
+  /** Another gateway behind the first. */
+  readonly inner?: Config;
   readonly options?: MiddlewareOptions;
   readonly route?: RouteOptions;
   /** Where the gateway is mounted. */
@@ -94,6 +97,7 @@ function expressWith(make: typeof express): Framework {
     if (shop.parsesFirst === true) app.use(parser);
     const control = shop.config === undefined ? undefined : onExpress.gateway(shop.config, { logger: quiet, ...shop.options });
     if (control !== undefined) app.use(shop.prefix ?? '/', control);
+    if (shop.inner !== undefined) app.use(onExpress.gateway(shop.inner, { logger: quiet }));
     if (shop.parsesFirst !== true) app.use(parser);
     for (const [method, path, { policies, answer }] of routesOf(shop)) {
       const before = policies === undefined ? [] : [onExpress.policies(policies, { logger: quiet, ...shop.route })];
@@ -133,6 +137,7 @@ const koa: Framework = async (t, shop) => {
   if (shop.parsesFirst === true) app.use(parser);
   const control = shop.config === undefined ? undefined : onKoa.gateway(shop.config, { logger: quiet, ...shop.options });
   if (control !== undefined) app.use((context, next) => (context.path.startsWith(shop.prefix ?? '/') ? control(context, next) : next()));
+  if (shop.inner !== undefined) app.use(onKoa.gateway(shop.inner, { logger: quiet }));
   app.use(parser);
   for (const [method, path, { policies, answer }] of routesOf(shop)) {
     const around = policies === undefined ? undefined : onKoa.policies(policies, { logger: quiet, ...shop.route });
@@ -159,18 +164,18 @@ const onFastifyShop: Framework = async (t, shop) => {
   });
   app.setErrorHandler((error, request, reply) =>
     (error as { code?: string }).code?.startsWith('PREMIER') === true
-      ? onFastify.errors(error, request, reply as never)
+      ? onFastify.errors(error, request, reply)
       : reply.code(500).send('its own'),
   );
-  const scope = async (inner: typeof app): Promise<void> => {
-    if (shop.config !== undefined)
-      await inner.register(onFastify.gateway as never, { config: shop.config, logger: quiet, ...shop.options });
+  const scope = async (inner: FastifyInstance): Promise<void> => {
+    if (shop.config !== undefined) await inner.register(onFastify.gateway, { config: shop.config, logger: quiet, ...shop.options });
+    if (shop.inner !== undefined) await inner.register(onFastify.gateway, { config: shop.inner, logger: quiet });
     for (const [method, path, { policies, answer }] of routesOf(shop)) {
       if (shop.prefix !== undefined && !path.startsWith(shop.prefix)) continue;
       inner.route({
-        method: method as 'GET',
+        method,
         url: path.slice((shop.prefix ?? '').length),
-        ...(policies && { onRequest: onFastify.policies(policies, { logger: quiet, ...shop.route }) as never }),
+        ...(policies && { onRequest: onFastify.policies(policies, { logger: quiet, ...shop.route }) }),
         handler: async (request, reply) => {
           const { status = 200, headers = {}, body } = await answer(typeof request.body === 'string' ? request.body : '');
           return reply.code(status).headers(headers).send(body);
@@ -179,10 +184,10 @@ const onFastifyShop: Framework = async (t, shop) => {
     }
     if (shop.prefix === undefined) inner.get('/*', (_request, reply) => void reply.code(404).send('nothing'));
   };
-  await app.register(scope as never, shop.prefix === undefined ? {} : { prefix: shop.prefix });
+  await app.register(scope, shop.prefix === undefined ? {} : { prefix: shop.prefix });
   for (const [method, path, { answer }] of shop.prefix === undefined ? [] : routesOf(shop))
     if (!path.startsWith(shop.prefix as string))
-      app.route({ method: method as 'GET', url: path, handler: async (_request, reply) => reply.send((await answer('')).body) });
+      app.route({ method, url: path, handler: async (_request, reply) => reply.send((await answer('')).body) });
   await app.listen({ port: 0, host: '127.0.0.1' });
   t.after(() => app.close());
   return { server: app.server, url: `http://127.0.0.1:${(app.server.address() as AddressInfo).port}` };
@@ -198,11 +203,12 @@ const hono: Framework = async (t, shop) => {
     if (context.req.method === 'POST') await context.req.text();
     await next();
   };
-  if (shop.parsesFirst === true) app.use(parser as never);
+  if (shop.parsesFirst === true) app.use(parser);
   const control = shop.config === undefined ? undefined : onHono.gateway(shop.config, { logger: quiet, ...shop.options });
-  if (control !== undefined) app.use(`${shop.prefix ?? ''}/*`, control as never);
+  if (control !== undefined) app.use(`${shop.prefix ?? ''}/*`, control);
+  if (shop.inner !== undefined) app.use(onHono.gateway(shop.inner, { logger: quiet }));
   for (const [method, path, { policies, answer }] of routesOf(shop)) {
-    if (policies !== undefined) app.use(path, onHono.policies(policies, { logger: quiet, ...shop.route }) as never);
+    if (policies !== undefined) app.use(path, onHono.policies(policies, { logger: quiet, ...shop.route }));
     app.on(method, path, async (context) => {
       const { status = 200, headers = {}, body } = await answer(method === 'POST' ? await context.req.text() : '');
       return new Response(typeof body === 'string' ? body : (Readable.toWeb(body) as ReadableStream), { status, headers });
@@ -216,7 +222,7 @@ const hono: Framework = async (t, shop) => {
     }
   });
   const server = await new Promise<Server>((resolve) => {
-    const made = serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' }, () => resolve(made as Server)) as Server;
+    const made = serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' }, () => resolve(made)) as Server;
   });
   t.after(() => {
     server.close();
@@ -229,6 +235,7 @@ const hono: Framework = async (t, shop) => {
 const plain: Framework = async (t, shop) => {
   const control = shop.config === undefined ? undefined : onExpress.gateway(shop.config, { logger: quiet, ...shop.options });
   const errors = onExpress.errors();
+  const second = shop.inner === undefined ? undefined : onExpress.gateway(shop.inner, { logger: quiet });
   const route = new Map(
     routesOf(shop).map(([method, path, { policies, answer }]) => [
       `${method} ${path}`,
@@ -244,6 +251,10 @@ const plain: Framework = async (t, shop) => {
       return ((request as { body?: string }).body = await text(request));
     };
     const last = (): void => {
+      if (second === undefined) latter();
+      else second(request, response, latter);
+    };
+    const latter = (): void => {
       const found = route.get(`${request.method} ${(request.url as string).split('?')[0]}`);
       if (found === undefined) return send(response, { status: 404, body: 'nothing' });
       const handle = (): void =>
@@ -263,6 +274,7 @@ const plain: Framework = async (t, shop) => {
 
 export const frameworks: Readonly<Record<string, Framework>> = {
   'Express 5': expressWith(express),
+  'Express 4': expressWith(createRequire(import.meta.url)('express4') as typeof express),
   Koa: koa,
   Fastify: onFastifyShop,
   Hono: hono,
