@@ -23,20 +23,24 @@ type Run = (request: Request, client: string | undefined, next: NextResponse) =>
 function around(run: Run, client: (context: HonoContext) => string | undefined = addressOf): HonoMiddleware {
   return async (context, next) => {
     let passed = false;
+    let answered: Response | undefined;
     const response = await run(context.req.raw, client(context), async (body) => {
       if (body !== undefined) context.req.raw = withBody(context.req.raw, body);
       await next();
       passed = true;
-      return context.res;
+      return answered === undefined ? context.res : new Response();
     });
+    answered = response;
     // Hono would add the fields of the answer that it knows to those of this one.
     Reflect.set(context, 'res', undefined);
     context.res = response;
     // What the app answers after it was given up comes too late.
-    if (!passed) Object.defineProperty(context, 'res', { get: () => response, set: () => undefined, configurable: true });
+    if (!passed) Object.defineProperty(context, 'res', { get: () => response, set: cancel, configurable: true });
     return response;
   };
 }
+
+const cancel = ({ body }: Response): void => void body?.cancel().catch(() => undefined);
 
 /** The same request, whose body has gone through the gateway. */
 function withBody({ url, method, headers, signal }: Request, body: ReadableStream): Request {
