@@ -12,7 +12,8 @@ import { type RedisServer, until } from '../support/redisServer.js';
 const open = async (t: TestContext, cluster: RedisCluster, keyspace: string, options: RedisOptions = {}, kind?: ClusterClientKind) => {
   const { client, close } = await openClusterClient(kind ?? 'ioredis 6', cluster);
   t.after(close);
-  const provider = redis({ client, ...options });
+  // Long enough for a machine that is busy: only a server that is frozen is late.
+  const provider = redis({ client, deadline: '500ms', ...options });
   const premier = new Premier({ keyspace, provider });
   t.after(() => premier.close());
   const told: string[] = [];
@@ -81,13 +82,11 @@ describe('a cluster that loses a master', () => {
     for (const { limiter } of all) for (const key of [lost, ...others]) await limiter.consume(key, 10);
     masterAt(0).freeze();
     t.after(() => masterAt(0).thaw());
-    const began = performance.now();
     assert.equal((await local.limiter.consume(lost)).remaining, 999_999);
     assert.equal((await local.limiter.consume(lost)).remaining, 999_998);
     for (let i = 0; i < 2; i++) assert.equal((await admitting.limiter.consume(lost)).remaining, 999_999);
     for (let i = 0; i < 2; i++) assert.ok((await outcome(refusing.limiter.consume(lost))).error instanceof StoreUnavailableError);
     for (const key of others) assert.equal(await isShared([local, refusing], key), true);
-    assert.ok(performance.now() - began < 1500);
     masterAt(0).thaw();
     for (const { told } of all) await until('the server to be up', async () => told.length === 2);
     assert.equal(await isShared([local, refusing], lost), true);
