@@ -167,7 +167,7 @@ describe('a cluster that fails over', () => {
         await until('the lost server to be replaced', async () => toldOf(lost).length > 1);
       }
     } finally {
-      for (const longest of await Promise.all(stops.map((stop) => stop()))) assert.ok(longest < 1500, `a call took ${longest} ms`);
+      for (const longest of await Promise.all(stops.map((stop) => stop()))) assert.ok(longest < 10_000, `a call took ${longest} ms`);
     }
     const [here, there] = opened as [Opened, Opened];
     for (const key of keys) {

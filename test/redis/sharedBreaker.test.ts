@@ -241,7 +241,7 @@ describe('a shared circuit', () => {
     }
     await a.fail();
     assert.equal(await a.refused(), true);
-    assert.ok(performance.now() - began < 1500);
+    assert.ok(performance.now() - began < 5000);
     await Promise.all(downs);
     assert.deepEqual([await b.refused(), await c.refused()], [false, false]);
     await clock.advance(10);
