@@ -20,7 +20,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   proxy: ['core', 'http'],
   observe: ['core', 'http'],
   gateway: ['core', 'policies', 'http', 'proxy', 'observe', 'providers/memory', 'redis/index'],
-  adapters: ['core', 'gateway', 'http', 'observe', 'policies', 'premier', 'premierOptions', 'providers/memory'],
+  adapters: ['core', 'algorithms', 'gateway', 'http', 'observe', 'policies', 'premier', 'premierOptions', 'providers/memory'],
   cli: ['core', 'algorithms', 'providers/memory', 'gateway', 'http', 'observe', 'redis/index'],
   index: ['core', 'algorithms', 'policies', 'premier', 'premierOptions', 'standalone', 'providers/memory', 'providers/tiered'],
 };
@@ -32,10 +32,10 @@ const packages: Readonly<Record<string, readonly string[]>> = {
   providers: ['lru-cache'],
   redis: ['lru-cache'],
   http: ['ipaddr.js'],
-  proxy: ['undici'],
+  proxy: ['undici', 'undici/index.js'],
   observe: ['pino', 'prom-client', '@opentelemetry/api'],
   gateway: ['yaml', 'zod'],
-  adapters: ['@nestjs/common', '@nestjs/core', 'rxjs', 'undici'],
+  adapters: ['@nestjs/common', '@nestjs/core', 'fastify', 'hono', 'lru-cache', 'rxjs', 'undici'],
   cli: ['yaml'],
 };
 

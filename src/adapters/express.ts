@@ -1,7 +1,18 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Middleware, type MiddlewareOptions } from '../gateway/middleware.js';
 import { type RouteFeatures, type RouteOptions, RoutePolicies } from '../gateway/routePolicies.js';
-import { type Config, type Controls, controlled, fieldsOf, refusalOf, routeForms } from './middleware.js';
+import { askerFrom, type AskerOptions } from './asker.js';
+import { type Config, type Controls, controlled, fieldsOf, type Known, refusalOf, routeForms } from './middleware.js';
+
+declare global {
+  // The place that Express has for what middlewares add to its request.
+  namespace Express {
+    interface Request {
+      /** What the gateway knows of the request, once it has let it pass. */
+      premier?: Known;
+    }
+  }
+}
 
 /** A middleware of Express, of connect, and of whatever calls `(request, response, next)`. */
 export type Handler = (request: IncomingMessage, response: ServerResponse, next: (error?: unknown) => void) => void;
@@ -9,17 +20,32 @@ export type Handler = (request: IncomingMessage, response: ServerResponse, next:
 /** A middleware for errors. */
 export type ErrorHandler = (error: unknown, request: IncomingMessage, response: ServerResponse, next: (error?: unknown) => void) => void;
 
+/** Who asks, by Express' request. */
+export type Asking = AskerOptions<IncomingMessage & Express.Request>;
+
 /** A gateway in front of all that is added to the app after it. Throws `ConfigError` when its configuration is bad. */
-export function gateway(config: Config, options?: MiddlewareOptions): Handler & Controls {
+export function gateway(config: Config, { client, consumer, ...options }: MiddlewareOptions & Asking = {}): Handler & Controls {
   const middleware = new Middleware(config, options);
-  const handler: Handler = (request, response, next) => middleware.handle(request, response, () => next(), next);
+  const askerOf = askerFrom({ client, consumer }, clientOf);
+  const handler: Handler = (request, response, next) => {
+    const goOn = (premier: Known): void => next(void Object.assign(request, { premier }));
+    middleware.handle(request, response, goOn, next, askerOf(request));
+  };
   return controlled(handler, middleware);
 }
 
+/** The client's address, where `trust proxy` tells Express whom to believe. */
+function clientOf(
+  request: IncomingMessage & { readonly app?: { enabled?(setting: string): boolean }; readonly ip?: string },
+): string | undefined {
+  return request.app?.enabled?.('trust proxy') === true ? request.ip : undefined;
+}
+
 /** Several of the gateway's features around one route, or around all that is added after it. */
-export function policies(features: RouteFeatures, options?: RouteOptions): Handler {
+export function policies(features: RouteFeatures, { client, consumer, ...options }: RouteOptions & Asking = {}): Handler {
   const route = new RoutePolicies(features, options);
-  return (request, response, next) => route.handle(request, response, () => next());
+  const askerOf = askerFrom({ client, consumer }, clientOf);
+  return (request, response, next) => route.handle(request, response, () => next(), askerOf(request));
 }
 
 export const { rateLimit, cache, circuitBreaker } = routeForms(policies);

@@ -1,26 +1,26 @@
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, onRequestAsyncHookHandler } from 'fastify';
+import type { Gateway } from '../gateway/gateway.js';
 import { Middleware, type MiddlewareOptions } from '../gateway/middleware.js';
 import { type RouteFeatures, type RouteOptions, RoutePolicies } from '../gateway/routePolicies.js';
-import { type Config, fieldsOf, refusalOf, routeForms } from './middleware.js';
+import { askerFrom, type AskerOptions } from './asker.js';
+import { type Config, fieldsOf, type Known, refusalOf, routeForms } from './middleware.js';
 
-interface Raw<T> {
-  readonly raw: T;
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** The gateway in front of this scope. */
+    premier: Gateway;
+  }
+  interface FastifyRequest {
+    /** What the gateway knows of the request, once it has let it pass. */
+    premier: Known | null;
+  }
 }
 
-/** A hook for `onRequest`, of a route or of a whole scope. */
-export type RequestHook = (request: Raw<IncomingMessage>, reply: Raw<ServerResponse>, done: (error?: Error) => void) => void;
-
-/** What is needed of a Fastify instance. */
-export interface FastifyScope {
-  readonly server: unknown;
-  hasDecorator(name: string): boolean;
-  decorate(name: string, value: unknown): unknown;
-  addHook(name: 'onRequest', hook: RequestHook): unknown;
-  addHook(name: 'onClose', hook: () => Promise<void>): unknown;
-}
+/** Who asks, by Fastify's request. */
+export type Asking = AskerOptions<FastifyRequest>;
 
 /** What the plugin takes: the configuration, and what `createGateway` takes beside it. */
-export interface PluginOptions extends MiddlewareOptions {
+export interface PluginOptions extends MiddlewareOptions, Asking {
   readonly config: Config;
 }
 
@@ -28,42 +28,46 @@ export interface PluginOptions extends MiddlewareOptions {
  * A plugin: a gateway in front of the scope that registers it, and of the server's WebSockets. It is there as `app.premier`, and closes with the
  * app. Registering it rejects with `ConfigError` when the configuration is bad.
  */
-export async function gateway(app: FastifyScope, { config, ...options }: PluginOptions): Promise<void> {
+export async function gateway(app: FastifyInstance, { config, client, consumer, ...options }: PluginOptions): Promise<void> {
   const middleware = new Middleware(config, options);
+  const askerOf = askerFrom({ client, consumer }, clientOf);
   const built = await middleware.gateway;
   if (!app.hasDecorator('premier')) app.decorate('premier', built);
-  app.addHook('onRequest', (request, reply, done) => {
-    middleware.handle(
-      request.raw,
-      reply.raw,
-      () => done(),
-      (error) => done(error as Error),
-    );
-  });
+  if (!app.hasRequestDecorator('premier')) app.decorateRequest('premier', null);
+  const run = (request: FastifyRequest, reply: FastifyReply): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const goOn = (known: Known): void => resolve(void (request.premier = known));
+      middleware.handle(request.raw, rawOf(reply), goOn, reject, askerOf(request));
+    });
+  app.addHook('onRequest', run);
   app.addHook('onClose', () => middleware.close());
-  await middleware.attach(app.server as Server);
+  await middleware.attach(app.server);
 }
 
 // As `fastify-plugin` does: the hook is of the scope that registers it, not of one of its own.
 Object.assign(gateway, { [Symbol.for('skip-override')]: true, [Symbol.for('fastify.display-name')]: 'premier' });
 
+/** Node's response, with the fields that earlier hooks have set: Fastify keeps them to itself until it answers. */
+function rawOf(reply: FastifyReply): FastifyReply['raw'] {
+  const { raw } = reply;
+  for (const [name, value] of Object.entries(reply.getHeaders())) if (value !== undefined) raw.setHeader(name, value);
+  return raw;
+}
+
+/** The client's address, where Fastify was told what proxies to trust. */
+const clientOf = ({ ips, ip }: FastifyRequest): string | undefined => (ips === undefined ? undefined : ip);
+
 /** Several of the gateway's features around one route: `{ onRequest: policies({ … }) }`. */
-export function policies(features: RouteFeatures, options?: RouteOptions): RequestHook {
+export function policies(features: RouteFeatures, { client, consumer, ...options }: RouteOptions & Asking = {}): onRequestAsyncHookHandler {
   const route = new RoutePolicies(features, options);
-  return (request, reply, done) => route.handle(request.raw, reply.raw, () => done());
+  const askerOf = askerFrom({ client, consumer }, clientOf);
+  return (request, reply) => new Promise((resolve) => route.handle(request.raw, rawOf(reply), () => resolve(undefined), askerOf(request)));
 }
 
 export const { rateLimit, cache, circuitBreaker } = routeForms(policies);
 
-/** What is needed of a reply to answer an error. */
-export interface ErrorReply {
-  code(status: number): ErrorReply;
-  header(name: string, value: string): ErrorReply;
-  send(body: unknown): unknown;
-}
-
 /** For `setErrorHandler`: answers the errors of Premier's decorators, 429, 503 and 504 with `Retry-After`; all others go on. */
-export function errors(error: unknown, _request: unknown, reply: ErrorReply): unknown {
+export function errors(error: FastifyError, _request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const refusal = refusalOf(error);
   if (refusal === undefined) return reply.send(error);
   for (const [name, value] of fieldsOf(refusal)) reply.header(name, value);

@@ -1,79 +1,80 @@
+import type { IncomingMessage } from 'node:http';
+import type { Context, ErrorHandler, MiddlewareHandler } from 'hono';
+import type { NextInfo } from '../gateway/fetchThrough.js';
 import { Middleware, type MiddlewareOptions } from '../gateway/middleware.js';
-import type { NextResponse } from '../gateway/fetchThrough.js';
 import { type RouteFeatures, type RouteOptions, RoutePolicies } from '../gateway/routePolicies.js';
-import { type Config, type Controls, controlled, fieldsOf, refusalOf, routeForms } from './middleware.js';
+import { askerFrom, type AskerOptions } from './asker.js';
+import { type Config, type Controls, controlled, fieldsOf, type Known, refusalOf, routeForms } from './middleware.js';
 
-/** What is needed of Hono's context. */
-export interface HonoContext {
-  readonly req: { raw: Request };
-  readonly env: unknown;
-  res: Response;
+declare module 'hono' {
+  interface ContextVariableMap {
+    /** What the gateway knows of the request: it is there behind `gateway()`. */
+    premier: Known;
+  }
 }
 
-/** A middleware of Hono. */
-export type HonoMiddleware = (context: HonoContext, next: () => Promise<void>) => Promise<Response>;
+/** Who asks: `client: (c) => c.req.header('cf-connecting-ip')`, say. On Node the address need not be told. */
+export type Asking = AskerOptions<Context>;
 
-/** How the client's address is found: `(c) => getConnInfo(c).remote.address`, say. On Node it need not be told. */
-export interface ClientOption {
-  readonly client?: (context: HonoContext) => string | undefined;
-}
-
-type Run = (request: Request, client: string | undefined, next: NextResponse) => Promise<Response>;
-
-function around(run: Run, client: (context: HonoContext) => string | undefined = addressOf): HonoMiddleware {
+function around(run: (request: Request, info: NextInfo) => Promise<Response>, options: Asking, known = false): MiddlewareHandler {
+  const askerOf = askerFrom(options, () => undefined);
   return async (context, next) => {
-    let passed = false;
-    let answered: Response | undefined;
-    const response = await run(context.req.raw, client(context), async (body) => {
-      if (body !== undefined) context.req.raw = withBody(context.req.raw, body);
-      await next();
-      passed = true;
-      return answered === undefined ? context.res : new Response();
-    });
-    answered = response;
+    let pending = false;
+    let answered = false;
+    const goOn: NextInfo['next'] = async (exchange, request) => {
+      if (known) context.set('premier', exchange);
+      if (request !== undefined) context.req.raw = request;
+      pending = true;
+      await next().finally(() => (pending = false));
+      return answered ? new Response() : context.res;
+    };
+    const standing = new Headers(context.res.headers);
+    const response = await run(context.req.raw, { ...askerOf(context), peer: peerOf(context), next: goOn, standing });
+    answered = true;
     // Hono would add the fields of the answer that it knows to those of this one.
-    Reflect.set(context, 'res', undefined);
-    context.res = response;
-    // What the app answers after it was given up comes too late.
-    if (!passed) Object.defineProperty(context, 'res', { get: () => response, set: cancel, configurable: true });
+    put(context, undefined);
+    put(context, response);
+    if (pending) keepFromErrors(context);
     return response;
   };
 }
 
-const cancel = ({ body }: Response): void => void body?.cancel().catch(() => undefined);
+const own = (context: Context): object => Object.getPrototypeOf(context) as object;
+const put = (context: Context, response: Response | undefined): boolean => Reflect.set(own(context), 'res', response, context);
 
-/** The same request, whose body has gone through the gateway. */
-function withBody({ url, method, headers, signal }: Request, body: ReadableStream): Request {
-  const init: RequestInit & { duplex: 'half' } = { method, headers, signal, body, duplex: 'half' };
-  return new Request(url, init);
+/** What is made of an error that the app throws after it was given up comes too late. Middlewares further out still set what they want. */
+function keepFromErrors(context: Context): void {
+  const set = (made: Response): unknown => (context.error ? made.body?.cancel().catch(() => undefined) : put(context, made));
+  Object.defineProperty(context, 'res', { get: () => Reflect.get(own(context), 'res', context) as unknown, set, configurable: true });
 }
 
 /** `@hono/node-server` keeps the request there. */
-function addressOf({ env }: HonoContext): string | undefined {
-  const { incoming } = (env ?? {}) as { incoming?: { socket?: { remoteAddress?: string } } };
-  return incoming?.socket?.remoteAddress;
-}
+const peerOf = ({ env }: Context<{ Bindings: { incoming?: IncomingMessage } }>): string | undefined => env?.incoming?.socket.remoteAddress;
 
 /** A gateway in front of all that is added to the app after it. Throws `ConfigError` when its configuration is bad. */
-export function gateway(config: Config, { client, ...options }: MiddlewareOptions & ClientOption = {}): HonoMiddleware & Controls {
+export function gateway(config: Config, { client, consumer, ...options }: MiddlewareOptions & Asking = {}): MiddlewareHandler & Controls {
   const middleware = new Middleware(config, options);
-  return controlled(
-    around((...given) => middleware.fetch(...given), client),
-    middleware,
-  );
+  const run = around((...given) => middleware.fetch(...given), { client, consumer }, true);
+  return controlled(run, middleware);
 }
 
 /** Several of the gateway's features around what comes after it. */
-export function policies(features: RouteFeatures, { client, ...options }: RouteOptions & ClientOption = {}): HonoMiddleware {
+export function policies(features: RouteFeatures, { client, consumer, ...options }: RouteOptions & Asking = {}): MiddlewareHandler {
   const route = new RoutePolicies(features, options);
-  return around((...given) => route.fetch(...given), client);
+  return around((...given) => route.fetch(...given), { client, consumer });
 }
 
 export const { rateLimit, cache, circuitBreaker } = routeForms(policies);
 
-/** For `app.onError`: answers the errors of Premier's decorators, 429, 503 and 504 with `Retry-After`; all others are thrown again. */
-export function errors(error: unknown): Response {
-  const refusal = refusalOf(error);
-  if (refusal === undefined) throw error;
-  return new Response(new Uint8Array(refusal.body), { status: refusal.status, headers: [...fieldsOf(refusal)] as [string, string][] });
+/** What an error of Premier's decorators is answered with: 429, 503 or 504, with `Retry-After`. Nothing for any other error. */
+export function refusal(error: unknown): Response | undefined {
+  const told = refusalOf(error);
+  return told && new Response(new Uint8Array(told.body), { status: told.status, headers: [...fieldsOf(told)] as [string, string][] });
 }
+
+/** For `app.onError`: answers the errors of Premier's decorators, and all others as Hono does by itself. */
+export const errors: ErrorHandler = (error, context) => {
+  const told = refusal(error) ?? ('getResponse' in error ? error.getResponse() : undefined);
+  if (told === undefined) console.error(error);
+  return told ?? context.text('Internal Server Error', 500);
+};

@@ -1,7 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Middleware, type MiddlewareOptions } from '../gateway/middleware.js';
 import { type RouteFeatures, type RouteOptions, RoutePolicies } from '../gateway/routePolicies.js';
-import { type Config, type Controls, controlled, fieldsOf, refusalOf, routeForms } from './middleware.js';
+import type { Asker } from '../http/nodeRequest.js';
+import { askerFrom, type AskerOptions } from './asker.js';
+import { type Config, type Controls, controlled, fieldsOf, type Known, refusalOf, routeForms } from './middleware.js';
 
 /** What is needed of Koa's context. */
 export interface KoaContext {
@@ -11,16 +13,24 @@ export interface KoaContext {
   status: number;
   body: unknown;
   readonly headerSent: boolean;
+  readonly ip: string;
+  readonly app: { readonly proxy: boolean };
+  readonly state: { premier?: Known };
   set(name: string, value: string): void;
 }
+
+/** Who asks, by Koa's context. */
+export type Asking = AskerOptions<KoaContext>;
 
 /** A middleware of Koa. */
 export type KoaMiddleware = (context: KoaContext, next: () => Promise<unknown>) => Promise<void>;
 
-type Run = (request: IncomingMessage, response: ServerResponse, next: () => void, failed: (error: unknown) => void) => void;
+type Run = (context: KoaContext, next: (known: Known) => void, failed: (error: unknown) => void, asker: Asker) => void;
 
 /** Koa answers when its middlewares are done; what the gateway has answered by itself, it must leave alone. */
-function around(run: Run): KoaMiddleware {
+function around(run: Run, options: Asking): KoaMiddleware {
+  // Koa's own `proxy` tells whom to believe.
+  const askerOf = askerFrom(options, ({ app, ip }) => (app.proxy ? ip : undefined));
   return (context, next) =>
     new Promise((resolve, reject) => {
       let passed = false;
@@ -28,27 +38,26 @@ function around(run: Run): KoaMiddleware {
         if (!passed) context.respond = false;
         if (!passed) resolve();
       });
-      const goOn = (): void => {
+      const goOn = (known: Known): void => {
         passed = true;
+        if (known.correlationId !== '') context.state.premier = known;
         next().then(() => resolve(), reject);
       };
-      run(context.req, context.res, goOn, reject);
+      run(context, goOn, reject, askerOf(context));
     });
 }
 
 /** A gateway in front of all middlewares that are added after it. Throws `ConfigError` when its configuration is bad. */
-export function gateway(config: Config, options?: MiddlewareOptions): KoaMiddleware & Controls {
+export function gateway(config: Config, { client, consumer, ...options }: MiddlewareOptions & Asking = {}): KoaMiddleware & Controls {
   const middleware = new Middleware(config, options);
-  return controlled(
-    around((...given) => middleware.handle(...given)),
-    middleware,
-  );
+  const run = around(({ req, res }, ...given) => middleware.handle(req, res, ...given), { client, consumer });
+  return controlled(run, middleware);
 }
 
 /** Several of the gateway's features around what comes after it. */
-export function policies(features: RouteFeatures, options?: RouteOptions): KoaMiddleware {
+export function policies(features: RouteFeatures, { client, consumer, ...options }: RouteOptions & Asking = {}): KoaMiddleware {
   const route = new RoutePolicies(features, options);
-  return around((request, response, next) => route.handle(request, response, next));
+  return around(({ req, res }, next, _failed, asker) => route.handle(req, res, next, asker), { client, consumer });
 }
 
 export const { rateLimit, cache, circuitBreaker } = routeForms(policies);

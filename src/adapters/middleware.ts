@@ -5,11 +5,17 @@ import type { GatewayOptions } from '../gateway/config/gatewayOptions.js';
 import type { Gateway } from '../gateway/gateway.js';
 import type { Middleware } from '../gateway/middleware.js';
 import type { RouteFeatures } from '../gateway/routePolicies.js';
-import type { Answer } from '../http/exchange.js';
+import type { Answer, Exchange } from '../http/exchange.js';
 import { answerOf, problemOf } from '../http/problem.js';
 
 /** A configuration: a file, an object, or one that was read already. */
 export type Config = string | GatewayConfig | GatewayOptions;
+
+/**
+ * What the gateway knows of a request that it has let pass: `request.premier` in Express and Fastify, `ctx.state.premier` in Koa, `c.var.premier`
+ * in Hono.
+ */
+export type Known = Pick<Exchange, 'client' | 'correlationId' | 'pattern' | 'consumer'>;
 
 /** What a gateway in the middle of an app can be told. */
 export interface Controls {

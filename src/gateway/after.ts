@@ -1,18 +1,27 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
+import type { Call } from '../core/call.js';
 import { OptionsError } from '../core/errors.js';
 import { forwardToResponse } from '../http/fetchApp.js';
 import type { AppResponse } from '../http/appResponse.js';
+import type { Answer, Exchange } from '../http/exchange.js';
 import { forwardToNode, handToNode, type NodeApp } from '../http/nodeApp.js';
 import { webOfRequest } from '../http/webBody.js';
 import { StandIn } from '../http/standIn.js';
 import type { Features } from './config/featureSchemas.js';
 import type { ResolvedConfig } from './config/schema.js';
-import type { Forward } from './feature.js';
 import type { Target } from './pipeline.js';
 
-/** Goes on to what comes after a middleware. */
-export type GoOn = () => unknown;
+/** Goes on to what comes after a middleware, with what the gateway knows of the request. */
+export type GoOn = (exchange: Exchange) => unknown;
+
+/** The exchange of each request in the gateway that it has passed last: several may be in one app. */
+const passed = new WeakMap<object, Exchange>();
+
+/** That of a gateway further out, if the request has passed one. */
+export function outerOf(request: object): Exchange | undefined {
+  return passed.get(request);
+}
 
 /** One request on its way to what comes after. */
 interface Passage {
@@ -38,21 +47,33 @@ export class After {
       const passage = this.#passages.get(request);
       if (passage === undefined) throw new Error('what comes after a middleware is asked for its own requests alone');
       if (response !== passage.response) passage.standIn.for(response as AppResponse);
-      return passage.next();
+      return passage.next(passed.get(request) as Exchange);
     };
-    const toNode = forwardToNode(app, { once: true });
-    const forward: Forward = (exchange, call) => {
-      const { next } = exchange.origin;
-      if (next === undefined) return toNode(exchange, call);
-      return forwardToResponse(exchange, call, () => next(exchange.body instanceof Readable ? webOfRequest(exchange.body) : undefined));
+    const node = { forward: forwardToNode(app, { once: true }), hand: handToNode(app) };
+    return {
+      service: '',
+      key: 'app',
+      forward: (exchange, call) => forwardToNext(exchange, call) ?? node.forward(exchange, call),
+      // A fetch-style request has no response to hand over.
+      hand: (exchange, call) => forwardToNext(exchange, call) ?? node.hand(exchange),
     };
-    return { service: '', key: 'app', forward, hand: handOf(handToNode(app), forward) };
   }
 }
 
-/** A fetch-style request has no response to hand over. */
-function handOf(hand: (exchange: Parameters<Forward>[0]) => ReturnType<Forward>, forward: Forward): Forward {
-  return (exchange, call) => (exchange.origin.next === undefined ? hand(exchange) : forward(exchange, call));
+/** Notes the exchange for those further in, and goes on where that is asked by `Request`. */
+function forwardToNext(exchange: Exchange, call: Call): Promise<Answer> | undefined {
+  const { request, web, next } = exchange.origin;
+  if (request !== undefined) passed.set(request, exchange);
+  if (web === undefined || next === undefined) return undefined;
+  const again = exchange.body instanceof Readable ? withBody(web, webOfRequest(exchange.body)) : undefined;
+  passed.set(again ?? web, exchange);
+  return forwardToResponse(exchange, call, () => next(exchange, again));
+}
+
+/** The same request, whose body has gone through the gateway. */
+function withBody({ url, method, headers, signal }: Request, body: ReadableStream): Request {
+  const init: RequestInit & { duplex: 'half' } = { method, headers, signal, body, duplex: 'half' };
+  return new Request(url, init);
 }
 
 /** Throws `OptionsError` for what cannot be done around the rest of an app: asking it twice, reading what is for it to read. */

@@ -4,7 +4,7 @@ import { OptionsError } from '../core/errors.js';
 import type { Runtime } from '../core/policy.js';
 import type { Answer, Exchange } from '../http/exchange.js';
 import { closeWithConnection, endAfter, isTooLate } from '../http/connection.js';
-import { exchangeOfRequest } from '../http/nodeRequest.js';
+import { type Asker, exchangeOfRequest } from '../http/nodeRequest.js';
 import { headerOf, setHeader } from '../http/headers.js';
 import { answerOf, Problem, problemOf } from '../http/problem.js';
 import type { StandIn } from '../http/standIn.js';
@@ -14,8 +14,9 @@ import { correlate } from '../observe/correlation.js';
 import type { GatewayLog } from '../observe/log.js';
 import type { Metrics } from '../observe/metrics.js';
 import type { Tracing } from '../observe/tracing.js';
+import { outerOf } from './after.js';
 import { Doors, type Listening, type ListenOptions } from './doors.js';
-import { type FetchInfo, fetchThrough } from './fetchThrough.js';
+import { fetchThrough, type NextInfo } from './fetchThrough.js';
 import { invalidateHttp, type Purge } from './features/cachePurge.js';
 import type { Generation } from './generation.js';
 import type { GivenConfig } from './given.js';
@@ -98,7 +99,7 @@ export class Gateway implements Host {
   }
 
   /** Answers a `Request`: for fetch-style runtimes. */
-  fetch(request: Request, info: FetchInfo = {}): Promise<Response> {
+  fetch(request: Request, info: NextInfo = {}): Promise<Response> {
     return fetchThrough(this, request, info);
   }
 
@@ -173,12 +174,13 @@ export class Gateway implements Host {
   }
 
   /** As a middleware: the rest of the app writes to a response that another one stands in for. */
-  handle(request: IncomingMessage, response: ServerResponse, standIn?: StandIn): void {
+  handle(request: IncomingMessage, response: ServerResponse, standIn?: StandIn, asker?: Asker): void {
     if (isTooLate(request)) return;
     if (response.socket === null) closeWithConnection(request, response);
     const generation = this.#generation;
-    const exchange = exchangeOfRequest(request, response, generation.edge);
+    const exchange = exchangeOfRequest(request, response, generation.edge, asker);
     if (exchange instanceof Problem) return this.#refuse(exchange, request, response);
+    if (standIn !== undefined) exchange.outer = outerOf(request);
     this.began(exchange);
     if (this.#closing !== undefined) exchange.reply.push('Connection', 'close');
     const own = this.own(exchange);

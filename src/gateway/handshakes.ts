@@ -24,7 +24,7 @@ export class Handshakes {
     this.#upgrades = new Upgrades({
       clock,
       tunnels: this.tunnels,
-      exchangeFor: (request, _socket, head) => exchangeOfRequest(request, undefined, gateway.generation.edge, head),
+      exchangeFor: (request, _socket, head) => exchangeOfRequest(request, undefined, gateway.generation.edge, { head }),
       run: (exchange) => this.#run(exchange),
       answered: (exchange, status, error) => this.#answered(exchange, status, error),
       ended: (end) => this.#ended(end),

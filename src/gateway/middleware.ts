@@ -1,8 +1,9 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Asker } from '../http/nodeRequest.js';
 import { After, checkAfter, type GoOn } from './after.js';
 import { createGateway } from './create.js';
 import type { CreateOptions } from './createOptions.js';
-import type { NextResponse } from './fetchThrough.js';
+import type { NextInfo } from './fetchThrough.js';
 import type { Gateway } from './gateway.js';
 import { configOf, type GivenConfig } from './given.js';
 
@@ -29,17 +30,20 @@ export class Middleware {
     return this.#opening;
   }
 
-  /** Runs a request; `next` goes on with the rest of the app. `failed` hears why there is no gateway. */
-  handle(request: IncomingMessage, response: ServerResponse, next: GoOn, failed: (error: unknown) => void): void {
+  /**
+   * Runs a request; `next` goes on with the rest of the app. `failed` hears why there is no gateway. `asker` is who asks, where the
+   * framework knows.
+   */
+  handle(request: IncomingMessage, response: ServerResponse, next: GoOn, failed: (error: unknown) => void, asker?: Asker): void {
     const gateway = this.#gateway;
-    if (gateway === undefined) this.#opening.then(() => this.handle(request, response, next, failed), failed);
-    else gateway.handle(request, response, this.#after.open(request, response, next));
+    if (gateway === undefined) this.#opening.then(() => this.handle(request, response, next, failed, asker), failed);
+    else gateway.handle(request, response, this.#after.open(request, response, next), asker);
   }
 
   /** The same for a `Request`. */
-  async fetch(request: Request, client: string | undefined, next: NextResponse): Promise<Response> {
+  async fetch(request: Request, info: NextInfo): Promise<Response> {
     const gateway = this.#gateway ?? (await this.#opening);
-    return gateway.fetch(request, { next, ...(client !== undefined && { client }) });
+    return gateway.fetch(request, info);
   }
 
   /** Has the server's WebSockets go through the gateway too, and closes with it. */

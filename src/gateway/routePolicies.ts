@@ -3,17 +3,17 @@ import { type Clock, systemClock } from '../core/clock.js';
 import type { Runtime } from '../core/policy.js';
 import type { Provider } from '../core/provider.js';
 import { compileTrust } from '../http/client.js';
-import { exchangeOfRequest, type Edge } from '../http/nodeRequest.js';
+import { type Asker, exchangeOfRequest, type Edge } from '../http/nodeRequest.js';
 import type { Exchange } from '../http/exchange.js';
 import { answerOf, Problem } from '../http/problem.js';
 import { writeAnswer } from '../http/writer.js';
 import { type GatewayLogger, GatewayLog } from '../observe/log.js';
-import { After, checkAfter, type GoOn } from './after.js';
+import { After, checkAfter, type GoOn, outerOf } from './after.js';
 import { GatewayConfig } from './config/gatewayConfig.js';
 import type { GatewayOptions } from './config/gatewayOptions.js';
 import { runtimeOf } from './create.js';
 import { ownMemory } from './given.js';
-import { type FetchHost, fetchThrough, type NextResponse } from './fetchThrough.js';
+import { type FetchHost, fetchThrough, type NextInfo } from './fetchThrough.js';
 import { misunderstood } from './misunderstood.js';
 import { Pipeline } from './pipeline.js';
 import { Visit, type VisitHost } from './visit.js';
@@ -70,19 +70,20 @@ export class RoutePolicies {
   }
 
   /** Runs a request; `next` goes on with the route. */
-  handle(request: IncomingMessage, response: ServerResponse, next: GoOn): void {
+  handle(request: IncomingMessage, response: ServerResponse, next: GoOn, asker?: Asker): void {
     const { generation, runtime } = this.#host;
-    const exchange = exchangeOfRequest(request, response, generation.edge);
+    const exchange = exchangeOfRequest(request, response, generation.edge, asker);
     if (exchange instanceof Problem)
       return writeAnswer(misunderstood(request, runtime.clock), answerOf(exchange, ''), response, runtime.clock);
+    exchange.outer = outerOf(request);
     const pipeline = generation.pipelineOf(exchange);
     const standIn = this.#after.open(request, response, next);
     new Visit(this.#host, exchange, pipeline.seesAnswers ? standIn.out : response, pipeline).run();
   }
 
   /** The same for a `Request`. */
-  fetch(request: Request, client: string | undefined, next: NextResponse): Promise<Response> {
-    return fetchThrough(this.#host, request, { next, ...(client !== undefined && { client }) });
+  fetch(request: Request, info: NextInfo): Promise<Response> {
+    return fetchThrough(this.#host, request, info);
   }
 }
 

@@ -1,5 +1,6 @@
 import { toUSVString } from 'node:util';
 import { OptionsError } from '../core/errors.js';
+import { networkOf } from '../http/client.js';
 import type { Exchange } from '../http/exchange.js';
 import { type Part, partOf } from './templateParts.js';
 
@@ -9,7 +10,7 @@ export type Keymaker = (exchange: Exchange) => string;
 /**
  * Whose quota, cache entry or server it is: `ip`, `header:x-user`, `consumer`, `claim:sub`, `cookie:sid`, `query:q`, `path`, `host`,
  * `method`, a template with `{…}`, or a list of them. Different values never make one key. Where nothing tells who asks, the address
- * does, so that anonymous clients neither share a quota nor escape it. Throws `OptionsError` on what it does not know.
+ * does, so that anonymous clients neither share a quota nor escape it. An IPv6 address stands for its block of /56. Throws `OptionsError` on what it does not know.
  */
 export function compileKey(spec: string | readonly string[], pattern?: string): Keymaker {
   const texts = typeof spec === 'string' ? [spec] : spec;
@@ -18,7 +19,7 @@ export function compileKey(spec: string | readonly string[], pattern?: string): 
     ...(text.includes('{') ? piecesOf(text, pattern) : [partOf(text.replace(':', '.'), text, pattern, [])]),
   ]);
   const [only] = pieces;
-  if (pieces.length === 1 && typeof only === 'object' && only.name === 'ip') return (exchange) => exchange.client;
+  if (pieces.length === 1 && typeof only === 'object' && only.name === 'ip') return (exchange) => networkOf(exchange.client);
   return compose(pieces, true);
 }
 
@@ -82,11 +83,12 @@ function compose(pieces: readonly Piece[], identify: boolean): Keymaker {
         const value = piece.read(exchange);
         if (value === undefined) continue;
         if (piece.identifies && value.length > 0) anonymous = false;
-        key += typeof value === 'string' ? escape(value) : value.map(escape).join('&');
+        if (typeof value === 'string') key += escape(identify && piece.name === 'ip' ? networkOf(value) : value);
+        else key += value.map(escape).join('&');
       }
     }
     // `@` is in no escaped value: nobody can claim the key of an anonymous client.
-    return anonymous ? `@${escape(exchange.client)}:${key}` : key;
+    return anonymous ? `@${escape(networkOf(exchange.client))}:${key}` : key;
   };
 }
 

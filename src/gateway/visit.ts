@@ -1,4 +1,4 @@
-import type { ServerResponse } from 'node:http';
+import type { OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { Call } from '../core/call.js';
 import type { Answer, Exchange } from '../http/exchange.js';
 import { setHeader } from '../http/headers.js';
@@ -24,6 +24,8 @@ export class Visit {
   /** Kept here: the response lets go of it when it is over, and the request when an app destroys it. */
   readonly #socket: { readonly bytesWritten: number } | null;
   readonly #sent: number;
+  /** Fields that somebody further out has set. */
+  readonly #stood: OutgoingHttpHeaders | undefined;
 
   constructor(gateway: VisitHost, exchange: Exchange, response: ServerResponse, pipeline: Pipeline) {
     this.#gateway = gateway;
@@ -32,6 +34,7 @@ export class Visit {
     this.#pipeline = pipeline;
     this.#socket = response.socket;
     this.#sent = this.#socket?.bytesWritten ?? 0;
+    this.#stood = response.getHeaderNames().length === 0 ? undefined : response.getHeaders();
   }
 
   run(): void {
@@ -73,6 +76,7 @@ export class Visit {
       return;
     }
     for (const name of this.#response.getHeaderNames()) this.#response.removeHeader(name);
+    for (const name in this.#stood) this.#response.setHeader(name, this.#stood[name] as OutgoingHttpHeader);
     // An app may have set one, or the answer that could not be written.
     this.#response.statusMessage = '';
     try {

@@ -137,7 +137,7 @@ export class AppResponse extends ServerResponse implements Source {
   #headers(): RawHeaders {
     const headers: RawHeaders = [];
     const add = (name: string, value: OutgoingHttpHeader | undefined): void => {
-      if (value === undefined || isFraming(name)) return;
+      if (value === undefined || isFraming(name) || this.#inherited?.get(name.toLowerCase()) === value) return;
       if (Array.isArray(value)) for (const one of value) headers.push(name, one);
       else headers.push(name, String(value));
     };
@@ -156,8 +156,7 @@ export class AppResponse extends ServerResponse implements Source {
     }
     for (const name of rawNamesOf(this)) {
       const value = this.getHeader(name);
-      if (overridden.has(name.toLowerCase()) || (value !== undefined && this.#inherited?.get(name.toLowerCase()) === value)) continue;
-      add(name, value);
+      if (!overridden.has(name.toLowerCase())) add(name, value);
     }
     return headers;
   }

@@ -19,8 +19,20 @@ const named: Readonly<Record<string, readonly string[]>> = {
   private: ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '169.254.0.0/16', 'fc00::/7', 'fe80::/10'],
 };
 
-/** How many addresses a matcher remembers: parsing costs a microsecond, and the same few proxies and clients come again. */
+/** How many addresses are remembered: parsing costs a microsecond, and the same few proxies and clients come again. */
 const mostRemembered = 1024;
+
+function remembered<T>(find: (address: string) => T): (address: string) => T {
+  const known = new Map<string, T>();
+  return (address) => {
+    const before = known.get(address);
+    if (before !== undefined) return before;
+    const found = find(address);
+    if (known.size >= mostRemembered) known.clear();
+    known.set(address, found);
+    return found;
+  };
+}
 
 /**
  * Tells whether an address is in one of the blocks: addresses, CIDR blocks, `loopback`, `private`. IPv4 inside IPv6 counts as IPv4.
@@ -29,15 +41,7 @@ const mostRemembered = 1024;
 export function matcher(blocks: readonly string[], name: string = 'addresses'): Matcher {
   if (blocks.length === 0) return () => false;
   const ranges = blocks.flatMap((block) => (named[block] ?? [block]).map((one) => rangeOf(one, name)));
-  const known = new Map<string, boolean>();
-  return (address) => {
-    const before = known.get(address);
-    if (before !== undefined) return before;
-    const found = isIn(address, ranges);
-    if (known.size >= mostRemembered) known.clear();
-    known.set(address, found);
-    return found;
-  };
+  return remembered((address) => isIn(address, ranges));
 }
 
 /** The proxies whose X-Forwarded-* are believed. */
@@ -78,6 +82,21 @@ export function plainAddress(address: string | undefined): string {
   const zone = address.indexOf('%');
   return zone === -1 ? address : address.slice(0, zone);
 }
+
+/**
+ * For whom an address counts: itself, but for IPv6 its block of /56. One customer has all of it, and with it more addresses than anybody can
+ * count (RFC 6177).
+ */
+export function networkOf(address: string): string {
+  return address.includes(':') ? blockOf(address) : address;
+}
+
+const blockOf = remembered((address): string => {
+  if (isIP(address) !== 6) return address;
+  const { parts } = ipaddr.IPv6.parse(address);
+  const [first = 0, second = 0, third = 0, fourth = 0] = parts;
+  return `${[first, second, third, fourth & 0xff00].map((part) => part.toString(16)).join(':')}::/56`;
+});
 
 /**
  * Who asks, by the address at the other end and what it forwards. An untrusted peer is the client itself; with a trusted one it is the

@@ -30,6 +30,11 @@ export interface Consumer {
   readonly claims: Readonly<Record<string, unknown>>;
 }
 
+/** Somebody of whom nothing but the name is known; nobody without one. */
+export function consumerNamed(id: string | undefined): Consumer | undefined {
+  return id === undefined || id === '' ? undefined : { id, roles: [], scopes: [], tier: undefined, claims: {} };
+}
+
 /** The body of a request: none, complete, or a stream that was not read yet. */
 export type RequestBody = undefined | Uint8Array | Readable;
 
@@ -42,8 +47,12 @@ export interface Origin {
   /** An upgrade: the client's connection, and the bytes that came after the head. */
   readonly socket?: Duplex;
   readonly head?: Uint8Array;
-  /** What comes after a fetch-style middleware. */
-  readonly next?: (body: ReadableStream | undefined) => Promise<Response>;
+  /** A fetch-style request. */
+  readonly web?: Request;
+  /** What comes after a fetch-style middleware: with another request where the gateway has taken the body of the first. */
+  readonly next?: (exchange: Exchange, request: Request | undefined) => Promise<Response>;
+  /** Fields that stand on the answer already, of what is further out: they are no part of what the app answers. */
+  readonly standing?: Headers;
 }
 
 /** One HTTP request on its way through the gateway, and what the gateway knows about it. Features read and change it. */
@@ -92,6 +101,8 @@ export class Exchange {
   idle = 0;
   /** When it came, by the monotonic clock, in milliseconds. */
   readonly started: number;
+  /** The same request in a gateway further out, where several are in one app. */
+  outer: Exchange | undefined = undefined;
 
   constructor(init: ExchangeInit) {
     this.method = init.method;

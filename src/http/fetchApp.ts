@@ -32,8 +32,8 @@ export function forwardToResponse(exchange: Exchange, call: Call, respond: () =>
   });
 }
 
-async function answered({ method }: Exchange, call: Call, respond: () => Promise<Response>): Promise<Answer> {
-  const answer = await answerOfResponse(await respond(), method);
+async function answered({ method, origin }: Exchange, call: Call, respond: () => Promise<Response>): Promise<Answer> {
+  const answer = await answerOfResponse(await respond(), method, origin.standing);
   if (call.aborted) discard(answer.body, late);
   return answer;
 }
@@ -76,11 +76,13 @@ function isHop(name: string): boolean {
   return hops.has(name.toLowerCase());
 }
 
-/** A `Response` as an answer to a request of that method. */
-async function answerOfResponse(response: Response, method: string): Promise<Answer> {
+/** A `Response` as an answer to a request of that method, without what stood on it before. */
+async function answerOfResponse(response: Response, method: string, standing: Headers | undefined): Promise<Answer> {
   const headers: RawHeaders = [];
+  const cookies = standing?.getSetCookie();
   response.headers.forEach((value, name) => {
-    if (!isHop(name)) headers.push(name, value);
+    const stood = name === 'set-cookie' ? cookies?.includes(value) : standing?.get(name) === value;
+    if (stood !== true && !isHop(name)) headers.push(name, value);
   });
   const body = response.body === null ? undefined : await bodyOfStream(response.body);
   if (body instanceof Uint8Array && method !== 'HEAD' && headerOf(headers, 'content-length') === undefined)
@@ -95,6 +97,10 @@ export function responseOf(exchange: Exchange, answer: Answer, body: ReadableStr
   const { reply } = exchange;
   for (let i = 0; i < reply.length; i += 2) headers.set(reply[i] as string, reply[i + 1] as string);
   if (exchange.tie !== undefined) headers.append('set-cookie', exchange.tie);
+  exchange.origin.standing?.forEach((value, name) => {
+    if (name === 'set-cookie' || name === 'vary') headers.append(name, value);
+    else if (!headers.has(name)) headers.set(name, value);
+  });
   return new Response(body instanceof Uint8Array ? new Uint8Array(body) : body, { status: answer.status, headers });
 }
 

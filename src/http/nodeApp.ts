@@ -46,8 +46,7 @@ export function handToNode(app: NodeApp): (exchange: Exchange) => Promise<Answer
       if (request === undefined || response === undefined)
         return reject(new Problem('internal_server_error', { cause: new Error(needsServer) }));
       const handed = response as Handed;
-      handed[replyOf] = exchange.reply;
-      handed[headOf] = Reflect.get(response, 'writeHead') as Handed[typeof headOf];
+      handed[handOf] = { reply: exchange.reply, writeHead: Reflect.get(response, 'writeHead') as Hand['writeHead'], outer: handed[handOf] };
       response.writeHead = writeHeadWithReply;
       const result = listen(app, asTheAppSees(exchange, request), response, reject);
       // What answers by a promise may still fail by it.
@@ -66,26 +65,39 @@ function isFetched(result: unknown): boolean {
   return typeof result === 'object' && result !== null && typeof (result as Partial<Response>).arrayBuffer === 'function';
 }
 
-const replyOf = Symbol('reply');
-const headOf = Symbol('writeHead');
+const handOf = Symbol('hand');
 
-/** A response that knows the fields of `reply`, and the `writeHead` that it had. One function for all of them costs less than one for each. */
+/** The fields of `reply` for a response, and the `writeHead` that it had. */
+interface Hand {
+  readonly reply: RawHeaders;
+  readonly writeHead: (this: ServerResponse, ...args: unknown[]) => unknown;
+  /** That of a gateway further out: several may be in one app. */
+  readonly outer: Hand | undefined;
+}
+
+/** A response that was handed to an app. One function for all of them costs less than one for each. */
 interface Handed extends ServerResponse {
-  [replyOf]: RawHeaders;
-  [headOf]: (this: ServerResponse, ...args: unknown[]) => unknown;
+  [handOf]: Hand | undefined;
 }
 
 /** The gateway's fields stand on every answer, whatever the app says of them. */
 const writeHeadWithReply = function (this: Handed, status: number, ...rest: unknown[]): ServerResponse {
-  const { [replyOf]: reply, [headOf]: writeHead } = this;
+  const hand = this[handOf] as Hand;
+  const { reply } = hand;
   const given = rest.at(-1);
   if (isPlain(given) && this.getHeaderNames().length === 0) {
     rest[rest.length - 1] = withReply(given, reply);
-    return Reflect.apply(writeHead, this, [status, ...rest]) as ServerResponse;
+  } else {
+    for (let i = 0; i < reply.length; i += 2) this.setHeader(reply[i] as string, reply[i + 1] as string);
+    if (typeof given === 'object' && given !== null) rest[rest.length - 1] = withoutReplaced(given, reply);
   }
-  for (let i = 0; i < reply.length; i += 2) this.setHeader(reply[i] as string, reply[i + 1] as string);
-  if (typeof given === 'object' && given !== null) rest[rest.length - 1] = withoutReplaced(given, reply);
-  return Reflect.apply(writeHead, this, [status, ...rest]) as ServerResponse;
+  this[handOf] = hand.outer;
+  try {
+    return Reflect.apply(hand.writeHead, this, [status, ...rest]) as ServerResponse;
+  } finally {
+    // One that was refused may be tried again, with other fields.
+    this[handOf] = hand;
+  }
 } as ServerResponse['writeHead'];
 
 /** Fields as an object or as a flat list; not as a list of pairs. */

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import type { Clock } from '../core/clock.js';
 import { type Client, clientOf, type Matcher, plainAddress } from './client.js';
-import { Exchange } from './exchange.js';
+import { consumerNamed, Exchange } from './exchange.js';
 import { type RawHeaders, isNamed } from './headers.js';
 import { bodyOfRequest } from './nodeBody.js';
 import { Problem, type ProblemType } from './problem.js';
@@ -50,16 +50,30 @@ class Framing {
   }
 }
 
+/** Who asks, as far as an app around the gateway knows. */
+export interface Asker {
+  /** The client's address. */
+  readonly client?: string | undefined;
+  /** Who it is: `key: consumer` counts by it. */
+  readonly consumer?: string | undefined;
+}
+
+/** What is known of a request beside itself. */
+interface Beside extends Asker {
+  /** Of an upgrade: what came after its head. */
+  readonly head?: Uint8Array | undefined;
+}
+
 /**
  * A request of Node's as an exchange, or why it is refused: what Node's parser lets through and a gateway must not (RFC 9112 3.2, 6.1).
- * Without a `response` it is an upgrade, and `head` is what came after its head. Behind a mount path of a framework, the address is what
+ * Without a `response` it is an upgrade. Behind a mount path of a framework, the address is what
  * is left of it there: `request.url`.
  */
 export function exchangeOfRequest(
   request: IncomingMessage,
   response: ServerResponse | undefined,
   edge: Edge,
-  head?: Uint8Array,
+  { head, client, consumer }: Beside = nothing,
 ): Exchange | Problem {
   const method = request.method as string;
   const url = request.url as string;
@@ -88,13 +102,13 @@ export function exchangeOfRequest(
   const sent = bodied ? bodyOfRequest(request) : undefined;
   if (sent instanceof Problem) return sent;
 
-  return new Exchange({
+  const exchange = new Exchange({
     method,
     path: target.path,
     query: target.query,
     host: told?.host ?? host,
     scheme: told?.scheme ?? (encrypted ? 'https' : 'http'),
-    client: told?.client ?? peer,
+    client: client === undefined ? (told?.client ?? peer) : plainAddress(client),
     peer,
     trusted,
     headers: sent?.headers ?? request.rawHeaders,
@@ -103,7 +117,11 @@ export function exchangeOfRequest(
     upgrade: upgrading ? framing.upgrade.trim().toLowerCase() : undefined,
     started: edge.clock.monotonic(),
   });
+  exchange.consumer = consumerNamed(consumer);
+  return exchange;
 }
+
+const nothing: Beside = {};
 
 /** What becomes of the address counts: one that only begins like an own path would take its `%2F` on to an upstream. */
 function targetOf(url: string, edge: Edge): Target | Problem {

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { AppResponse } from './appResponse.js';
 
+/** Not `cork` and `uncork`: a tick after the gateway has written, Node 26 calls them by itself. */
 const methods = [
   'writeHead',
   'write',
@@ -17,8 +18,6 @@ const methods = [
   'hasHeader',
   'removeHeader',
   'addTrailers',
-  'cork',
-  'uncork',
 ] as const;
 const values = ['statusCode', 'statusMessage', 'headersSent', 'writableEnded', 'writableNeedDrain'] as const;
 const listening = ['on', 'addListener', 'once', 'prependListener', 'off', 'removeListener'] as const;

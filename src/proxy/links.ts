@@ -1,6 +1,7 @@
 import type { EventEmitter } from 'node:events';
-import { Client, type Dispatcher } from 'undici';
+import type { Dispatcher } from 'undici';
 import type { Clock } from '../core/clock.js';
+import { Client } from './undici.js';
 
 /** A request that wants a connection. */
 export interface Passenger extends Dispatcher.DispatchHandler {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
-import { buildConnector } from 'undici';
 import { OptionsError } from '../core/errors.js';
+import { buildConnector } from './undici.js';
 import type { TlsOptions } from './upstreamOptions.js';
 
 /** What a TLS connection is made with. */

@@ -1,4 +1,3 @@
-import { Client } from 'undici';
 import type { Clock } from '../core/clock.js';
 import { OptionsError } from '../core/errors.js';
 import type { Exchange } from '../http/exchange.js';
@@ -9,6 +8,7 @@ import { Health } from './health.js';
 import { Server } from './server.js';
 import { Sticky } from './sticky.js';
 import { type TlsMaterial, connectorOf, tlsOf } from './tls.js';
+import { Client } from './undici.js';
 import type { UpstreamOptions } from './upstreamOptions.js';
 
 /** What a pool is made with. */

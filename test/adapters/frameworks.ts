@@ -7,14 +7,14 @@ import { text } from 'node:stream/consumers';
 import type { TestContext } from 'node:test';
 import { serve } from '@hono/node-server';
 import express from 'express';
-import fastify, { type FastifyInstance } from 'fastify';
+import fastify, { type FastifyError, type FastifyInstance } from 'fastify';
 import { Hono } from 'hono';
 import Koa from 'koa';
 import * as onExpress from '../../src/adapters/express.js';
 import * as onFastify from '../../src/adapters/fastify.js';
 import * as onHono from '../../src/adapters/hono.js';
 import * as onKoa from '../../src/adapters/koa.js';
-import type { Config, Controls } from '../../src/adapters/middleware.js';
+import type { Config, Controls, Known } from '../../src/adapters/middleware.js';
 import type { MiddlewareOptions } from '../../src/gateway/middleware.js';
 import type { RouteFeatures, RouteOptions } from '../../src/gateway/routePolicies.js';
 
@@ -28,7 +28,7 @@ export interface Reply {
 /** A route of the shop, with policies of its own. */
 export interface Route {
   readonly policies?: RouteFeatures;
-  answer(body: string): Reply | Promise<Reply>;
+  answer(body: string, known: Known | undefined): Reply | Promise<Reply>;
 }
 
 /** An app as each framework builds it: fields that an earlier middleware sets, the gateway, a body parser, routes, error mapping. */
@@ -40,6 +40,10 @@ export interface Shop {
   readonly route?: RouteOptions;
   /** Where the gateway is mounted. */
   readonly prefix?: string;
+  /** Policies of routes are told that `X-User` is who asks. */
+  readonly knowsUsers?: boolean;
+  /** A proxy stands in front, which the framework is told to believe; where it has no word for that, the gateway is. */
+  readonly behindProxy?: boolean;
   /** The body is read before the gateway sees the request. */
   readonly parsesFirst?: boolean;
   /** By method and path, such as `GET /hello`. */
@@ -60,6 +64,12 @@ const routesOf = ({ routes }: Shop): readonly (readonly [method: string, path: s
     const [method = '', path = ''] = name.split(' ');
     return [method, path, route];
   });
+
+/** Who asks, as an app may know it. */
+const userOf =
+  ({ knowsUsers = false }: Shop) =>
+  ({ headers }: Pick<IncomingMessage, 'headers'>): string | undefined =>
+    knowsUsers ? String(headers['x-user']) : undefined;
 
 async function listening(t: TestContext, server: Server): Promise<Open> {
   server.listen(0, '127.0.0.1');
@@ -89,6 +99,7 @@ function send(response: ServerResponse, { status = 200, headers = {}, body }: Re
 function expressWith(make: typeof express): Framework {
   return async (t, shop) => {
     const app = make();
+    if (shop.behindProxy === true) app.set('trust proxy', 1);
     app.use((_request, response, next) => {
       response.setHeader('X-Before', String(Math.random()));
       next();
@@ -100,11 +111,11 @@ function expressWith(make: typeof express): Framework {
     if (shop.inner !== undefined) app.use(onExpress.gateway(shop.inner, { logger: quiet }));
     if (shop.parsesFirst !== true) app.use(parser);
     for (const [method, path, { policies, answer }] of routesOf(shop)) {
-      const before = policies === undefined ? [] : [onExpress.policies(policies, { logger: quiet, ...shop.route })];
+      const before = policies === undefined ? [] : [onExpress.policies(policies, { logger: quiet, ...shop.route, consumer: userOf(shop) })];
       const act = method === 'GET' ? app.get.bind(app) : app.post.bind(app);
       act(path, ...before, (request: express.Request, response: express.Response, next: express.NextFunction) => {
         Promise.resolve()
-          .then(() => answer(typeof request.body === 'string' ? request.body : ''))
+          .then(() => answer(typeof request.body === 'string' ? request.body : '', request.premier))
           .then((reply) => send(response, reply), next);
       });
     }
@@ -117,6 +128,8 @@ function expressWith(make: typeof express): Framework {
 const koa: Framework = async (t, shop) => {
   const app = new Koa();
   app.silent = true;
+  app.proxy = shop.behindProxy === true;
+  app.maxIpsCount = 1;
   app.use(async (context, next) => {
     context.set('X-Before', String(Math.random()));
     try {
@@ -140,11 +153,14 @@ const koa: Framework = async (t, shop) => {
   if (shop.inner !== undefined) app.use(onKoa.gateway(shop.inner, { logger: quiet }));
   app.use(parser);
   for (const [method, path, { policies, answer }] of routesOf(shop)) {
-    const around = policies === undefined ? undefined : onKoa.policies(policies, { logger: quiet, ...shop.route });
+    const around =
+      policies === undefined
+        ? undefined
+        : onKoa.policies(policies, { logger: quiet, ...shop.route, consumer: ({ req }) => userOf(shop)(req) });
     app.use(async (context, next) => {
       if (context.path !== path || context.method !== method) return next();
       const handle = async (): Promise<void> => {
-        const { status = 200, headers = {}, body } = await answer(String(context.state['body'] ?? ''));
+        const { status = 200, headers = {}, body } = await answer(String(context.state['body'] ?? ''), context.state['premier'] as Known);
         context.status = status;
         for (const [name, value] of Object.entries(headers)) context.set(name, value);
         context.body = body;
@@ -156,16 +172,14 @@ const koa: Framework = async (t, shop) => {
 };
 
 const onFastifyShop: Framework = async (t, shop) => {
-  const app = fastify();
+  const app = fastify({ trustProxy: shop.behindProxy === true && 'loopback' });
   app.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => done(null, body));
   app.addHook('onRequest', (_request, reply, done) => {
-    reply.raw.setHeader('X-Before', String(Math.random()));
+    void reply.header('X-Before', String(Math.random()));
     done();
   });
-  app.setErrorHandler((error, request, reply) =>
-    (error as { code?: string }).code?.startsWith('PREMIER') === true
-      ? onFastify.errors(error, request, reply)
-      : reply.code(500).send('its own'),
+  app.setErrorHandler<FastifyError>((error, request, reply) =>
+    error.code?.startsWith('PREMIER') ? onFastify.errors(error, request, reply) : reply.code(500).send('its own'),
   );
   const scope = async (inner: FastifyInstance): Promise<void> => {
     if (shop.config !== undefined) await inner.register(onFastify.gateway, { config: shop.config, logger: quiet, ...shop.options });
@@ -175,9 +189,13 @@ const onFastifyShop: Framework = async (t, shop) => {
       inner.route({
         method,
         url: path.slice((shop.prefix ?? '').length),
-        ...(policies && { onRequest: onFastify.policies(policies, { logger: quiet, ...shop.route }) }),
+        ...(policies && { onRequest: onFastify.policies(policies, { logger: quiet, ...shop.route, consumer: userOf(shop) }) }),
         handler: async (request, reply) => {
-          const { status = 200, headers = {}, body } = await answer(typeof request.body === 'string' ? request.body : '');
+          const {
+            status = 200,
+            headers = {},
+            body,
+          } = await answer(typeof request.body === 'string' ? request.body : '', request.premier ?? undefined);
           return reply.code(status).headers(headers).send(body);
         },
       });
@@ -187,7 +205,7 @@ const onFastifyShop: Framework = async (t, shop) => {
   await app.register(scope, shop.prefix === undefined ? {} : { prefix: shop.prefix });
   for (const [method, path, { answer }] of shop.prefix === undefined ? [] : routesOf(shop))
     if (!path.startsWith(shop.prefix as string))
-      app.route({ method, url: path, handler: async (_request, reply) => reply.send((await answer('')).body) });
+      app.route({ method, url: path, handler: async (_request, reply) => reply.send((await answer('', undefined)).body) });
   await app.listen({ port: 0, host: '127.0.0.1' });
   t.after(() => app.close());
   return { server: app.server, url: `http://127.0.0.1:${(app.server.address() as AddressInfo).port}` };
@@ -204,23 +222,25 @@ const hono: Framework = async (t, shop) => {
     await next();
   };
   if (shop.parsesFirst === true) app.use(parser);
-  const control = shop.config === undefined ? undefined : onHono.gateway(shop.config, { logger: quiet, ...shop.options });
+  const control = shop.config === undefined ? undefined : onHono.gateway(believing(shop), { logger: quiet, ...shop.options });
   if (control !== undefined) app.use(`${shop.prefix ?? ''}/*`, control);
   if (shop.inner !== undefined) app.use(onHono.gateway(shop.inner, { logger: quiet }));
   for (const [method, path, { policies, answer }] of routesOf(shop)) {
-    if (policies !== undefined) app.use(path, onHono.policies(policies, { logger: quiet, ...shop.route }));
+    if (policies !== undefined)
+      app.use(
+        path,
+        onHono.policies(policies, {
+          logger: quiet,
+          ...shop.route,
+          consumer: ({ env }) => userOf(shop)((env as { incoming: IncomingMessage }).incoming),
+        }),
+      );
     app.on(method, path, async (context) => {
-      const { status = 200, headers = {}, body } = await answer(method === 'POST' ? await context.req.text() : '');
+      const { status = 200, headers = {}, body } = await answer(method === 'POST' ? await context.req.text() : '', context.var.premier);
       return new Response(typeof body === 'string' ? body : (Readable.toWeb(body) as ReadableStream), { status, headers });
     });
   }
-  app.onError((error) => {
-    try {
-      return onHono.errors(error);
-    } catch {
-      return new Response('its own', { status: 500 });
-    }
-  });
+  app.onError((error) => onHono.refusal(error) ?? new Response('its own', { status: 500 }));
   const server = await new Promise<Server>((resolve) => {
     const made = serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' }, () => resolve(made)) as Server;
   });
@@ -232,14 +252,18 @@ const hono: Framework = async (t, shop) => {
   return attached(t, open, control);
 };
 
+/** The configuration of a shop that has nobody else to tell it what proxies to believe. */
+const believing = ({ config, behindProxy }: Shop): Config =>
+  behindProxy === true ? { ...(config as object), trusted_proxies: ['loopback'] } : (config as Config);
+
 const plain: Framework = async (t, shop) => {
-  const control = shop.config === undefined ? undefined : onExpress.gateway(shop.config, { logger: quiet, ...shop.options });
+  const control = shop.config === undefined ? undefined : onExpress.gateway(believing(shop), { logger: quiet, ...shop.options });
   const errors = onExpress.errors();
   const second = shop.inner === undefined ? undefined : onExpress.gateway(shop.inner, { logger: quiet });
   const route = new Map(
     routesOf(shop).map(([method, path, { policies, answer }]) => [
       `${method} ${path}`,
-      { answer, around: policies && onExpress.policies(policies, { logger: quiet, ...shop.route }) },
+      { answer, around: policies && onExpress.policies(policies, { logger: quiet, ...shop.route, consumer: userOf(shop) }) },
     ]),
   );
   const listener = (request: IncomingMessage, response: ServerResponse): void => {
@@ -259,7 +283,7 @@ const plain: Framework = async (t, shop) => {
       if (found === undefined) return send(response, { status: 404, body: 'nothing' });
       const handle = (): void =>
         void parsed()
-          .then(found.answer)
+          .then((body) => found.answer(body, (request as { premier?: Known }).premier))
           .then((reply) => send(response, reply), fail);
       if (found.around === undefined) handle();
       else found.around(request, response, handle);

@@ -110,7 +110,7 @@ describe('a request of Node', async () => {
   let seen: { made: Exchange | Problem; body: string | undefined } | undefined;
   const answer = async (request: IncomingMessage, response: ServerResponse | undefined, head?: Uint8Array): Promise<void> => {
     await prepare(request);
-    const made = exchangeOfRequest(request, response, edge, head);
+    const made = exchangeOfRequest(request, response, edge, { head });
     const { body } = made instanceof Problem ? { body: undefined } : made;
     const read = body instanceof Readable ? await collect(fromReadable(body), 1e6) : body;
     seen = { made, body: read && Buffer.from(read).toString() };

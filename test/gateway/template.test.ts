@@ -157,6 +157,18 @@ describe('a key', () => {
     assert.equal(compileKey(['path', 'method'])(exchange()), '%2Fapi%2Fusers%2F7:GET');
   });
 
+  test('counts an IPv6 address with its block of /56, wherever the address stands for who asks', () => {
+    const one = '2001:db8:1:2200::1';
+    for (const spec of ['ip', ['ip', 'method'], 'u:{client}', 'header:x-user']) {
+      const of = compileKey(spec);
+      assert.equal(of(exchange({ client: one })), of(exchange({ client: '2001:db8:1:22ff:ffff::9' })), String(spec));
+      assert.notEqual(of(exchange({ client: one })), of(exchange({ client: '2001:db8:1:2300::1' })), String(spec));
+    }
+    assert.equal(compileKey('ip')(exchange({ client: one })), '2001:db8:1:2200::/56');
+    const exact = compileTemplate('{client}');
+    assert.notEqual(exact(exchange({ client: one })), exact(exchange({ client: '2001:db8:1:22ff:ffff::9' })));
+  });
+
   test('is refused where nobody knows it', () => {
     assert.throws(() => compileKey('header'), OptionsError);
     assert.throws(() => compileKey('heder:x'), /did you mean "header.x"/);

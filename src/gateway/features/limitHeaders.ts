@@ -12,6 +12,7 @@ const spans: ReadonlyMap<number, string> = new Map([
 /**
  * Tells the caller how much is left: `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers), and the `X-RateLimit-*` of old,
  * whose reset is an instant in seconds. Of several limits the binding one is told, and those per minute and per hour also under names of their own.
+ * Of several gateways in one app the innermost speaks: it is the one that may have refused.
  */
 export function limitHeaders(rules: readonly LimitRule[], several: boolean, clock: Clock): (exchange: Exchange, ruling: Ruling) => void {
   const nameOf = (rule: LimitRule, i: number): string =>
@@ -19,7 +20,8 @@ export function limitHeaders(rules: readonly LimitRule[], several: boolean, cloc
   const policy = rules.map((rule, i) => `"${nameOf(rule, i)}";q=${rule.quota};w=${Math.ceil(rule.duration / 1000)}`).join(', ');
   const names = rules.map(nameOf);
   const suffixes = !several ? [] : rules.map((rule) => spans.get(rule.duration));
-  return ({ reply }, { verdict, keyed, all }) => {
+  return ({ reply, outer }, { verdict, keyed, all }) => {
+    for (let other = outer; other !== undefined; other = other.outer) silence(other.reply);
     const binding = all === undefined ? 0 : all.findIndex((one, i) => rules[i] === keyed.rule || one === verdict);
     const name = names[binding < 0 ? 0 : binding] as string;
     const wait = resetOf(verdict);
@@ -29,6 +31,10 @@ export function limitHeaders(rules: readonly LimitRule[], several: boolean, cloc
       if (suffix !== undefined) push(reply, `-${suffix}`, unspent(all?.[i] ?? verdict, verdict), clock);
     });
   };
+}
+
+function silence(reply: string[]): void {
+  for (let i = reply.length - 2; i >= 0; i -= 2) if (/^(x-)?ratelimit/i.test(reply[i] as string)) reply.splice(i, 2);
 }
 
 /** Limits are spent all or none: what one of them would have given for a refused request is still there. */
