@@ -71,6 +71,18 @@ describe('the published package', () => {
     assert.equal(stdout, 'true true');
   });
 
+  for (const entry of ['express', 'fastify', 'fetch', 'hono', 'koa', 'nestjs']) {
+    test(`premier/${entry} loads both ways, and no framework but NestJS with it`, () => {
+      const show = `console.log(JSON.stringify(Object.keys(entry).filter((name) => name !== 'default').toSorted()));`;
+      const frameworks = `(require('node:module'), Object.keys(require.cache).filter((file) => /node_modules.(express|fastify|hono|koa)\\b/.test(file)))`;
+      const run = (args: readonly string[]): string => spawnSync(process.execPath, args, { encoding: 'utf8' }).stdout.trim();
+      const required = run(['-e', `const entry = require('premier/${entry}'); ${show} console.log(${frameworks}.length);`]);
+      const imported = run(['--input-type=module', '-e', `import * as entry from 'premier/${entry}'; ${show}`]);
+      assert.equal(required, `${imported}\n0`);
+      assert.ok(JSON.parse(imported).length >= 2, imported);
+    });
+  }
+
   test('nothing else is importable', () => {
     const { status, stderr } = node('deep.mjs', `import 'premier/dist/index.mjs'`);
     assert.equal(status, 1);

@@ -7,7 +7,8 @@ import express from 'express';
 import { WebSocket, WebSocketServer } from 'ws';
 import { QuotaExceedsError } from '../../src/core/errors.js';
 import { gateway } from '../../src/adapters/express.js';
-import { frameworks, type Route } from './frameworks.js';
+import { frameworks } from './frameworks.js';
+import type { Route } from './shop.js';
 
 const counted = (): Route & { readonly times: () => number } => {
   let n = 0;
