@@ -1,4 +1,5 @@
 import type { OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Call } from '../core/call.js';
 import type { Answer, Exchange } from '../http/exchange.js';
 import { setHeader } from '../http/headers.js';
@@ -22,7 +23,7 @@ export class Visit {
   #answered = false;
   #status = 0;
   /** Kept here: the response lets go of it when it is over, and the request when an app destroys it. */
-  readonly #socket: { readonly bytesWritten: number } | null;
+  readonly #socket: Pick<Socket, 'bytesWritten' | 'readableEnded' | 'errored'> | null;
   readonly #sent: number;
   /** Fields that somebody further out has set. */
   readonly #stood: OutgoingHttpHeaders | undefined;
@@ -89,10 +90,10 @@ export class Visit {
   /** The connection is done with this answer: as it should be, or because the client left. */
   #closed(): void {
     const response = this.#response;
-    // Destroyed without an error, there is none, but no null either.
+    // Destroyed without an error, there is none, but no null either; on Deno never. There the socket knows.
     const errored = response.errored as Error | null | undefined;
     const broken = isOfClient(errored) ? null : errored;
-    const left = !response.writableFinished && broken === null;
+    const left = !response.writableFinished && (broken === null || (broken === undefined && hasLeft(this.#socket)));
     if (left && !this.#answered) this.#call?.abort(new Problem('client_closed_request'));
     const status = left ? 499 : this.#status === 0 ? response.statusCode : this.#status;
     if (broken) this.#gateway.log.broken(this.#exchange, status, broken);
@@ -102,6 +103,10 @@ export class Visit {
 }
 
 const gone = new Error('the client closed the connection');
+
+function hasLeft(socket: Pick<Socket, 'readableEnded' | 'errored'> | null): boolean {
+  return socket !== null && (socket.readableEnded || socket.errored !== null);
+}
 
 /** Since 26, Node gives the responses that wait for their turn (pipelining) an error when their client leaves. */
 function isOfClient(error: Error | null | undefined): boolean {

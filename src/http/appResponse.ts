@@ -130,6 +130,8 @@ export class AppResponse extends ServerResponse implements Source {
       headers.push('Content-Length', String(whole.length));
     // What Node itself looks at for `headersSent`: from here on the app's own `setHeader` throws as it would without a gateway.
     Object.assign(this, { _header: 'sent' });
+    // Bun looks elsewhere.
+    if (!this.headersSent) Object.defineProperty(this, 'headersSent', { value: true, configurable: true });
     this.#answered?.(measured({ status: this.statusCode, headers, body: whole === undefined ? this : whole }, this.req.method));
     this.#answered = undefined;
   }

@@ -26,7 +26,9 @@ function isMistake(error: Error): boolean {
   const code = codeOf(error) ?? codeOf(error.cause);
   if (code !== undefined) return own.has(code);
   if (!(error instanceof TypeError)) return false;
-  return error.cause !== undefined || !/fetch failed|failed to fetch|network|sending request|load failed|terminated/i.test(error.message);
+  // Deno gives 'fetch failed' a cause without a code.
+  const { message } = error.cause instanceof Error ? error.cause : error;
+  return !/fetch failed|failed to fetch|network|sending request|load failed|terminated/i.test(message);
 }
 
 function codeOf(error: unknown): string | undefined {

@@ -29,6 +29,12 @@ function routes(count) {
 
 const configOf = (variant) => (typeof variant === 'number' ? routes(variant) : variants[variant]);
 
+/** The rate limit of a framework's entry. */
+export async function routeLimit(framework) {
+  const { rateLimit } = await import(`../../../dist/${framework}.mjs`);
+  return rateLimit(limit);
+}
+
 export async function proxy(backend, variant) {
   const gateway = await createGateway({ ...configOf(variant), servers: [backend] });
   return (await gateway.listen({ port: 0 })).port;

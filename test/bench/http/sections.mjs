@@ -97,10 +97,13 @@ export const sections = [
           'express',
           limitPeer,
           'express, premier',
+          'express, premier/express',
           'fastify',
           'fastify, premier',
+          'fastify, premier/fastify',
           'hono',
           'hono, premier',
+          'hono, premier/hono',
           'hono, premier in front of its fetch',
         ],
         {

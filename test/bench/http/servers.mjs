@@ -18,18 +18,25 @@ async function express(...before) {
   return app;
 }
 
-async function fastify() {
+async function fastify(onRequest) {
   const { default: make } = await import('fastify');
   const app = make();
+  if (onRequest !== undefined) app.addHook('onRequest', onRequest);
   app.get('/small', (request, reply) => reply.type('application/json').send(text));
   return app;
 }
 
-async function hono() {
+async function hono(...before) {
   const { Hono } = await import('hono');
   const app = new Hono();
+  for (const one of before) app.use(one);
   app.get('/small', (c) => c.body(text, 200, { 'Content-Type': 'application/json' }));
   return app;
+}
+
+async function serveFastify(app) {
+  await app.listen({ port: 0, host });
+  return app.server.address().port;
 }
 
 async function serveHono(app) {
@@ -76,17 +83,16 @@ export const servers = {
     return listen(createServer(await express(rateLimit({ windowMs: 60_000, limit: 1_000_000_000, standardHeaders: 'draft-8' }))));
   },
   'express, premier': async () => (await premier()).inFrontOf(await express(), 'limit'),
-  fastify: async () => {
-    const app = await fastify();
-    await app.listen({ port: 0, host });
-    return app.server.address().port;
-  },
+  'express, premier/express': async () => listen(createServer(await express(await (await premier()).routeLimit('express')))),
+  fastify: async () => serveFastify(await fastify()),
+  'fastify, premier/fastify': async () => serveFastify(await fastify(await (await premier()).routeLimit('fastify'))),
   'fastify, premier': async () => {
     const app = await fastify();
     await app.ready();
     return (await premier()).inFrontOf(app.routing, 'limit');
   },
   hono: async () => serveHono(await hono()),
+  'hono, premier/hono': async () => serveHono(await hono(await (await premier()).routeLimit('hono'))),
   'hono, premier': async () => {
     const [app, { getRequestListener }] = [await hono(), await import('@hono/node-server')];
     return (await premier()).inFrontOf(getRequestListener(app.fetch), 'limit');
