@@ -20,20 +20,20 @@ function around(run: (request: Request, info: NextInfo) => Promise<Response>, op
   const askerOf = askerFrom(options, () => undefined);
   return async (context, next) => {
     let pending = false;
-    let answered = false;
+    let response: Response | undefined;
     const goOn: NextInfo['next'] = async (exchange, request) => {
       if (known) context.set('premier', exchange);
       if (request !== undefined) context.req.raw = request;
       pending = true;
       await next().finally(() => (pending = false));
-      return answered ? new Response() : context.res;
+      return response === undefined ? context.res : new Response();
     };
-    const standing = new Headers(context.res.headers);
-    const response = await run(context.req.raw, { ...askerOf(context), peer: peerOf(context), next: goOn, standing });
-    answered = true;
+    const standing = (): Headers => new Headers(context.res.headers);
+    const { socket, rawHeaders } = incomingOf(context);
+    response = await run(context.req.raw, { ...askerOf(context), peer: socket?.remoteAddress, rawHeaders, next: goOn, standing });
+    if (response === context.res) return response;
     // Hono would add the fields of the answer that it knows to those of this one.
-    put(context, undefined);
-    put(context, response);
+    for (const one of [undefined, response]) put(context, one);
     if (pending) keepFromErrors(context);
     return response;
   };
@@ -49,7 +49,7 @@ function keepFromErrors(context: Context): void {
 }
 
 /** `@hono/node-server` keeps the request there. */
-const peerOf = ({ env }: Context<{ Bindings: { incoming?: IncomingMessage } }>): string | undefined => env?.incoming?.socket.remoteAddress;
+const incomingOf = ({ env }: Context<{ Bindings: { incoming?: IncomingMessage } }>): Partial<IncomingMessage> => env?.incoming ?? {};
 
 /** A gateway in front of all that is added to the app after it. Throws `ConfigError` when its configuration is bad. */
 export function gateway(config: Config, { client, consumer, ...options }: MiddlewareOptions & Asking = {}): MiddlewareHandler & Controls {

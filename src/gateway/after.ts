@@ -1,12 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { Readable } from 'node:stream';
-import type { Call } from '../core/call.js';
 import { OptionsError } from '../core/errors.js';
 import { forwardToResponse } from '../http/fetchApp.js';
 import type { AppResponse } from '../http/appResponse.js';
-import type { Answer, Exchange } from '../http/exchange.js';
+import type { Exchange, Passage, WebPassage } from '../http/exchange.js';
 import { forwardToNode, handToNode, type NodeApp } from '../http/nodeApp.js';
 import { webOfRequest } from '../http/webBody.js';
+import { WebRequestBody } from '../http/webRequestBody.js';
 import { StandIn } from '../http/standIn.js';
 import type { Features } from './config/featureSchemas.js';
 import type { ResolvedConfig } from './config/schema.js';
@@ -23,51 +22,58 @@ export function outerOf(request: object): Exchange | undefined {
   return passed.get(request);
 }
 
-/** One request on its way to what comes after. */
-interface Passage {
-  readonly response: ServerResponse;
-  readonly standIn: StandIn;
-  readonly next: GoOn;
+/** One request of node's way. */
+export class NodePassage implements Passage {
+  readonly #response: ServerResponse;
+  readonly #next: GoOn;
+  #standIn: StandIn | undefined;
+
+  constructor(response: ServerResponse, next: GoOn) {
+    this.#response = response;
+    this.#next = next;
+  }
+
+  standIn(): ServerResponse {
+    return (this.#standIn = new StandIn(this.#response)).out;
+  }
+
+  goOn(exchange: Exchange, response: ServerResponse): unknown {
+    if (response !== this.#response) this.#standIn?.for(response as AppResponse);
+    return this.#next(exchange);
+  }
 }
+
+const app: NodeApp = (request, response) => {
+  const exchange = passed.get(request);
+  return exchange?.origin.passage?.goOn(exchange, response);
+};
+const toNode = forwardToNode(app, { once: true });
+const handNode = handToNode(app);
 
 /** The app of a gateway that is a middleware: whatever comes after it, once for each request. */
-export class After {
-  readonly #passages = new WeakMap<IncomingMessage, Passage>();
+export const after: Target = {
+  service: '',
+  key: 'app',
+  forward(exchange, call) {
+    const { request, web } = exchange.origin;
+    if (web !== undefined) return forwardToResponse(exchange, call, () => goOn(web, exchange));
+    passed.set(request as IncomingMessage, exchange);
+    return toNode(exchange, call);
+  },
+  hand(exchange) {
+    const { request, web } = exchange.origin;
+    if (web !== undefined)
+      return goOn(web, exchange).then((response) => ({ status: response.status, headers: [], body: undefined, response }));
+    passed.set(request as IncomingMessage, exchange);
+    return handNode(exchange);
+  },
+};
 
-  /** A request on its way through. What comes back is for the gateway to write to. */
-  open(request: IncomingMessage, response: ServerResponse, next: GoOn): StandIn {
-    const standIn = new StandIn(response);
-    this.#passages.set(request, { response, standIn, next });
-    return standIn;
-  }
-
-  /** As the innermost place of a pipeline. */
-  target(): Target {
-    const app: NodeApp = (request, response) => {
-      const passage = this.#passages.get(request);
-      if (passage === undefined) throw new Error('what comes after a middleware is asked for its own requests alone');
-      if (response !== passage.response) passage.standIn.for(response as AppResponse);
-      return passage.next(passed.get(request) as Exchange);
-    };
-    const node = { forward: forwardToNode(app, { once: true }), hand: handToNode(app) };
-    return {
-      service: '',
-      key: 'app',
-      forward: (exchange, call) => forwardToNext(exchange, call) ?? node.forward(exchange, call),
-      // A fetch-style request has no response to hand over.
-      hand: (exchange, call) => forwardToNext(exchange, call) ?? node.hand(exchange),
-    };
-  }
-}
-
-/** Notes the exchange for those further in, and goes on where that is asked by `Request`. */
-function forwardToNext(exchange: Exchange, call: Call): Promise<Answer> | undefined {
-  const { request, web, next } = exchange.origin;
-  if (request !== undefined) passed.set(request, exchange);
-  if (web === undefined || next === undefined) return undefined;
-  const again = exchange.body instanceof Readable ? withBody(web, webOfRequest(exchange.body)) : undefined;
-  passed.set(again ?? web, exchange);
-  return forwardToResponse(exchange, call, () => next(exchange, again));
+function goOn({ request, next }: WebPassage, exchange: Exchange): Promise<Response> {
+  const { body } = exchange;
+  const again = body instanceof WebRequestBody && body.isTouched ? withBody(request, webOfRequest(body)) : undefined;
+  passed.set(again ?? request, exchange);
+  return next(exchange, again);
 }
 
 /** The same request, whose body has gone through the gateway. */

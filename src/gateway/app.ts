@@ -1,7 +1,7 @@
 import { OptionsError } from '../core/errors.js';
 import { type FetchApp, forwardToFetch } from '../http/fetchApp.js';
 import { forwardToNode, handToNode, type NodeApp } from '../http/nodeApp.js';
-import { After } from './after.js';
+import { after } from './after.js';
 import type { Forward } from './feature.js';
 import type { Target } from './pipeline.js';
 
@@ -11,15 +11,12 @@ export interface CallbackApp {
 }
 
 /** An app that a gateway may stand in front of: a listener of `node:http` (Express is one), an object with `fetch`, or one with `callback()`. */
-export type App = NodeApp | FetchApp | CallbackApp | After;
+export type App = NodeApp | FetchApp | CallbackApp | typeof after;
 
 /** The innermost place of a pipeline in front of an app. Throws `OptionsError` for what is none. */
 export function appTarget(app: App, upgrade: Forward): Target {
   const given: unknown = app;
-  if (given instanceof After) {
-    const target = given.target();
-    return { ...target, forward: bothWays(target.forward, upgrade) };
-  }
+  if (given === after) return { ...after, forward: bothWays(after.forward, upgrade) };
   if (typeof given === 'function') return nodeTarget(given as NodeApp, upgrade);
   if (typeof given === 'object' && given !== null) {
     if (typeof (given as CallbackApp).callback === 'function') return nodeTarget((given as CallbackApp).callback(), upgrade);

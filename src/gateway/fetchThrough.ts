@@ -1,22 +1,18 @@
-import { Readable } from 'node:stream';
-import type { ReadableStream as NodeReadableStream } from 'node:stream/web';
 import { discard, isSource } from '../http/body.js';
-import { type Answer, consumerNamed, Exchange } from '../http/exchange.js';
-import { rawHeadersOf, responseOf } from '../http/fetchApp.js';
+import { type Answer, consumerNamed, Exchange, type WebPassage } from '../http/exchange.js';
+import { rawHeadersOf, responseOf, withReply } from '../http/fetchApp.js';
 import { type Client, clientOf, type Matcher, plainAddress } from '../http/client.js';
 import { headerOf, type RawHeaders } from '../http/headers.js';
 import { answerOf, Problem, problemOf } from '../http/problem.js';
 import type { Asker } from '../http/nodeRequest.js';
 import { isAuthority, parseTarget } from '../http/target.js';
 import { webOf } from '../http/webBody.js';
+import { WebRequestBody } from '../http/webRequestBody.js';
 import { outerOf } from './after.js';
 import { discardFailures } from './features/failures.js';
 import type { Generation } from './generation.js';
 import type { Host } from './host.js';
 import type { Pipeline } from './pipeline.js';
-
-/** Goes on with the rest of the app: with another request where the gateway has taken the body of the first. */
-export type NextResponse = (exchange: Exchange, request: Request | undefined) => Promise<Response>;
 
 /** What a fetch-style runtime knows beside the request. */
 export interface FetchInfo extends Asker {
@@ -30,9 +26,11 @@ export interface FetchInfo extends Asker {
 /** What a gateway that is a middleware is told beside. */
 export interface NextInfo extends FetchInfo {
   /** What comes after it. */
-  readonly next?: NextResponse;
-  /** Fields that stand on the answer already. */
-  readonly standing?: Headers;
+  readonly next?: WebPassage['next'];
+  /** A copy of the fields that stand on the answer already. */
+  readonly standing?: () => Headers;
+  /** The fields as they came, where they are known. */
+  readonly rawHeaders?: RawHeaders | undefined;
 }
 
 /** What a `Request` needs of whoever brings it in. */
@@ -43,24 +41,26 @@ export interface FetchHost extends Pick<Host, 'runtime' | 'log' | 'began' | 'fin
 /** Runs a `Request` through the gateway: only here do its features meet fetch's types. */
 export async function fetchThrough(gateway: FetchHost, request: Request, info: NextInfo): Promise<Response> {
   const { generation, runtime } = gateway;
-  const { next, standing } = info;
-  const url = new URL(request.url);
-  const headers = rawHeadersOf(request, url.host);
+  const { next } = info;
+  const web: WebPassage | undefined = next && { request, next };
+  const address = addressOf(request.url);
+  const headers = info.rawHeaders ?? rawHeadersOf(request, address.host);
   const { peer, trusted, told } = whoIs(info, headers, generation.edge.trusted);
-  const host = told.host ?? (headerOf(headers, 'host') ?? url.host).toLowerCase();
-  const target = isAuthority(host) ? parseTarget(url.pathname + url.search, generation.edge) : new Problem('bad_request');
+  const host = told.host ?? (headerOf(headers, 'host') ?? address.host).toLowerCase();
+  const target = isAuthority(host) ? parseTarget(address.target, generation.edge) : new Problem('bad_request');
+  const bodiless = request.method === 'GET' || request.method === 'HEAD';
   const exchange = new Exchange({
     method: request.method,
-    path: target instanceof Problem ? url.pathname : target.path,
+    path: target instanceof Problem ? (address.target.split('?', 1)[0] as string) : target.path,
     query: target instanceof Problem ? '' : target.query,
     host,
-    scheme: told.scheme ?? (url.protocol === 'https:' ? 'https' : 'http'),
+    scheme: told.scheme ?? address.scheme,
     client: told.client,
     peer,
     trusted,
     headers,
-    body: request.body === null || request.bodyUsed ? undefined : bodyOf(request.body),
-    origin: next === undefined ? {} : { web: request, next, ...(standing !== undefined && { standing }) },
+    body: bodiless || request.body === null || request.bodyUsed ? undefined : new WebRequestBody(request),
+    origin: web === undefined ? {} : { web },
     upgrade: undefined,
     started: runtime.clock.monotonic(),
   });
@@ -70,7 +70,10 @@ export async function fetchThrough(gateway: FetchHost, request: Request, info: N
   const pipeline = generation.pipelineOf(exchange);
   const call = pipeline.call(exchange);
   const abort = (): void => call.abort(new Problem('client_closed_request'));
-  request.signal.addEventListener('abort', abort, { once: true });
+  if (web !== undefined && pipeline.seesAnswers) web.standing = info.standing?.();
+  // Where the app answers by itself, it hears of it by itself.
+  const signal = next === undefined || pipeline.seesAnswers ? request.signal : undefined;
+  signal?.addEventListener('abort', abort, { once: true });
   let answer: Answer | undefined;
   try {
     if (target instanceof Problem) throw target;
@@ -79,6 +82,7 @@ export async function fetchThrough(gateway: FetchHost, request: Request, info: N
     return answered(gateway, exchange, pipeline, answer);
   } catch (error) {
     const problem = problemOf(error);
+    if (web !== undefined) web.standing ??= info.standing?.();
     // A `Response` takes no status beyond 599, nor every field.
     discard(answer?.body, unwanted);
     discardFailures(exchange);
@@ -87,8 +91,17 @@ export async function fetchThrough(gateway: FetchHost, request: Request, info: N
     const told = answerOf(problem, exchange.correlationId);
     return responseOf(exchange, told, told.body);
   } finally {
-    request.signal.removeEventListener('abort', abort);
+    signal?.removeEventListener('abort', abort);
   }
+}
+
+/** The parts of a `Request`'s address, which is in its normal form already. */
+function addressOf(url: string): { readonly scheme: 'http' | 'https'; readonly host: string; readonly target: string } {
+  const begin = url.indexOf('://') + 3;
+  const path = url.indexOf('/', begin);
+  const hash = url.indexOf('#', begin);
+  const end = hash === -1 ? url.length : hash;
+  return { scheme: url.startsWith('https:') ? 'https' : 'http', host: url.slice(begin, path), target: url.slice(path, end) };
 }
 
 /** Who asks: what is told for sure, or what a trusted proxy says. */
@@ -109,6 +122,11 @@ function whoIs(
 function answered(gateway: FetchHost, exchange: Exchange, pipeline: Pipeline, answer: Answer): Response {
   const { body, status, headers } = answer;
   const { clock } = gateway.runtime;
+  if (answer.response !== undefined) {
+    const length = Number(answer.response.headers.get('content-length') ?? 0);
+    gateway.finished(exchange, status, length, pipeline);
+    return withReply(exchange, answer.response);
+  }
   const bodiless = exchange.method === 'HEAD' || bodilessStatuses.has(status);
   const done = (): void => gateway.finished(exchange, status, Number(headerOf(headers, 'content-length') ?? 0), pipeline);
   if (isSource(body) && !bodiless) return responseOf(exchange, answer, webOf(body, { idle: exchange.idle, clock, done }));
@@ -116,11 +134,6 @@ function answered(gateway: FetchHost, exchange: Exchange, pipeline: Pipeline, an
   const response = responseOf(exchange, answer, body instanceof Uint8Array && !bodiless ? body : null);
   done();
   return response;
-}
-
-/** The client may leave before anybody reads it, which must not end the process. */
-function bodyOf(stream: ReadableStream): Readable {
-  return Readable.fromWeb(stream as NodeReadableStream).on('error', () => undefined);
 }
 
 /** Those with which a `Response` may not have a body. */

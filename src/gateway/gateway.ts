@@ -2,12 +2,11 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { after } from '../core/clock.js';
 import { OptionsError } from '../core/errors.js';
 import type { Runtime } from '../core/policy.js';
-import type { Answer, Exchange } from '../http/exchange.js';
+import type { Answer, Exchange, Passage } from '../http/exchange.js';
 import { closeWithConnection, endAfter, isTooLate } from '../http/connection.js';
 import { type Asker, exchangeOfRequest } from '../http/nodeRequest.js';
 import { headerOf, setHeader } from '../http/headers.js';
 import { answerOf, Problem, problemOf } from '../http/problem.js';
-import type { StandIn } from '../http/standIn.js';
 import { misunderstood } from './misunderstood.js';
 import { writeAnswer } from '../http/writer.js';
 import { correlate } from '../observe/correlation.js';
@@ -174,19 +173,19 @@ export class Gateway implements Host {
   }
 
   /** As a middleware: the rest of the app writes to a response that another one stands in for. */
-  handle(request: IncomingMessage, response: ServerResponse, standIn?: StandIn, asker?: Asker): void {
+  handle(request: IncomingMessage, response: ServerResponse, passage?: Passage, asker?: Asker): void {
     if (isTooLate(request)) return;
     if (response.socket === null) closeWithConnection(request, response);
     const generation = this.#generation;
-    const exchange = exchangeOfRequest(request, response, generation.edge, asker);
+    const exchange = exchangeOfRequest(request, response, generation.edge, { ...asker, passage });
     if (exchange instanceof Problem) return this.#refuse(exchange, request, response);
-    if (standIn !== undefined) exchange.outer = outerOf(request);
+    if (passage !== undefined) exchange.outer = outerOf(request);
     this.began(exchange);
     if (this.#closing !== undefined) exchange.reply.push('Connection', 'close');
     const own = this.own(exchange);
     if (own !== undefined) return this.#answerOwn(exchange, own, response);
     const pipeline = generation.pipelineOf(exchange);
-    const out = standIn !== undefined && pipeline.seesAnswers ? standIn.out : response;
+    const out = passage !== undefined && pipeline.seesAnswers ? passage.standIn() : response;
     new Visit(this, exchange, out, pipeline).run();
   }
 

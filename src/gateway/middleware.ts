@@ -1,6 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Asker } from '../http/nodeRequest.js';
-import { After, checkAfter, type GoOn } from './after.js';
+import { after, checkAfter, type GoOn, NodePassage } from './after.js';
 import { createGateway } from './create.js';
 import type { CreateOptions } from './createOptions.js';
 import type { NextInfo } from './fetchThrough.js';
@@ -12,7 +12,6 @@ export type MiddlewareOptions = Omit<CreateOptions, 'app' | 'servers'>;
 
 /** A gateway in the middle of an app: what comes after it is its app. Built at once; requests that come before it is ready wait. */
 export class Middleware {
-  readonly #after = new After();
   readonly #opening: Promise<Gateway>;
   #gateway: Gateway | undefined;
 
@@ -20,7 +19,7 @@ export class Middleware {
   constructor(given: GivenConfig, options: MiddlewareOptions = {}) {
     const config = configOf(given);
     checkAfter(config.resolved);
-    this.#opening = createGateway(config, { ...options, app: this.#after }).then((gateway) => (this.#gateway = gateway));
+    this.#opening = createGateway(config, { ...options, app: after }).then((gateway) => (this.#gateway = gateway));
     // Whoever waits for it hears of it.
     this.#opening.catch(() => undefined);
   }
@@ -37,7 +36,7 @@ export class Middleware {
   handle(request: IncomingMessage, response: ServerResponse, next: GoOn, failed: (error: unknown) => void, asker?: Asker): void {
     const gateway = this.#gateway;
     if (gateway === undefined) this.#opening.then(() => this.handle(request, response, next, failed, asker), failed);
-    else gateway.handle(request, response, this.#after.open(request, response, next), asker);
+    else gateway.handle(request, response, new NodePassage(response, next), asker);
   }
 
   /** The same for a `Request`. */

@@ -8,7 +8,7 @@ import type { Exchange } from '../http/exchange.js';
 import { answerOf, Problem } from '../http/problem.js';
 import { writeAnswer } from '../http/writer.js';
 import { type GatewayLogger, GatewayLog } from '../observe/log.js';
-import { After, checkAfter, type GoOn, outerOf } from './after.js';
+import { after, checkAfter, type GoOn, NodePassage, outerOf } from './after.js';
 import { GatewayConfig } from './config/gatewayConfig.js';
 import type { GatewayOptions } from './config/gatewayOptions.js';
 import { runtimeOf } from './create.js';
@@ -44,7 +44,6 @@ let ours: Provider | undefined;
 
 /** A gateway's features around one route of an app, without a gateway: no ids, no metrics, no paths of their own. */
 export class RoutePolicies {
-  readonly #after = new After();
   readonly #host: VisitHost & FetchHost;
 
   /** Throws `ConfigError` for bad options, and `OptionsError` for features that would ask for the rest of the app twice. */
@@ -57,7 +56,7 @@ export class RoutePolicies {
     const { limits, merge_slashes: mergeSlashes } = resolved;
     const trusted = compileTrust(resolved.trusted_proxies);
     const edge: Edge = { trusted, maxUriBytes: limits.max_uri_bytes, mergeSlashes, encodedSlashes: 'keep', clock };
-    const pipeline = new Pipeline(name, '*', resolved.default_features ?? {}, this.#after.target(), {
+    const pipeline = new Pipeline(name, '*', resolved.default_features ?? {}, after, {
       runtime,
       warn: (message, fields) => log.warn(message, fields),
       forwardTo: () => () => Promise.reject(new Problem('bad_gateway')),
@@ -72,13 +71,13 @@ export class RoutePolicies {
   /** Runs a request; `next` goes on with the route. */
   handle(request: IncomingMessage, response: ServerResponse, next: GoOn, asker?: Asker): void {
     const { generation, runtime } = this.#host;
-    const exchange = exchangeOfRequest(request, response, generation.edge, asker);
+    const passage = new NodePassage(response, next);
+    const exchange = exchangeOfRequest(request, response, generation.edge, { ...asker, passage });
     if (exchange instanceof Problem)
       return writeAnswer(misunderstood(request, runtime.clock), answerOf(exchange, ''), response, runtime.clock);
     exchange.outer = outerOf(request);
     const pipeline = generation.pipelineOf(exchange);
-    const standIn = this.#after.open(request, response, next);
-    new Visit(this.#host, exchange, pipeline.seesAnswers ? standIn.out : response, pipeline).run();
+    new Visit(this.#host, exchange, pipeline.seesAnswers ? passage.standIn() : response, pipeline).run();
   }
 
   /** The same for a `Request`. */

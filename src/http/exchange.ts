@@ -13,6 +13,8 @@ export interface Answer {
   readonly tunnel?: Tunnel;
   /** The app has the response object and writes to it by itself. */
   readonly handled?: boolean;
+  /** What a fetch-style app has answered, as it is: nothing wants to see it. */
+  readonly response?: Response;
 }
 
 /** An upgraded connection to an upstream. */
@@ -47,12 +49,27 @@ export interface Origin {
   /** An upgrade: the client's connection, and the bytes that came after the head. */
   readonly socket?: Duplex;
   readonly head?: Uint8Array;
-  /** A fetch-style request. */
-  readonly web?: Request;
-  /** What comes after a fetch-style middleware: with another request where the gateway has taken the body of the first. */
-  readonly next?: (exchange: Exchange, request: Request | undefined) => Promise<Response>;
+  /** What comes after a middleware of node's way. */
+  readonly passage?: Passage | undefined;
+  /** What comes after a fetch-style middleware. */
+  readonly web?: WebPassage;
+}
+
+/** One request on its way through a middleware. */
+export interface Passage {
+  /** Another response stands in for the app's from here on; what comes back is the real one, for the gateway alone. */
+  standIn(): ServerResponse;
+  /** Goes on to what comes after; with the response that stands in, if one does. */
+  goOn(exchange: Exchange, response: ServerResponse): unknown;
+}
+
+/** One fetch-style request on its way through a middleware. */
+export interface WebPassage {
+  readonly request: Request;
+  /** Goes on, with another request where the gateway has taken the body of the first. */
+  readonly next: (exchange: Exchange, request: Request | undefined) => Promise<Response>;
   /** Fields that stand on the answer already, of what is further out: they are no part of what the app answers. */
-  readonly standing?: Headers;
+  standing?: Headers | undefined;
 }
 
 /** One HTTP request on its way through the gateway, and what the gateway knows about it. Features read and change it. */

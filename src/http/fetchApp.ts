@@ -33,7 +33,7 @@ export function forwardToResponse(exchange: Exchange, call: Call, respond: () =>
 }
 
 async function answered({ method, origin }: Exchange, call: Call, respond: () => Promise<Response>): Promise<Answer> {
-  const answer = await answerOfResponse(await respond(), method, origin.standing);
+  const answer = await answerOfResponse(await respond(), method, origin.web?.standing);
   if (call.aborted) discard(answer.body, late);
   return answer;
 }
@@ -97,11 +97,25 @@ export function responseOf(exchange: Exchange, answer: Answer, body: ReadableStr
   const { reply } = exchange;
   for (let i = 0; i < reply.length; i += 2) headers.set(reply[i] as string, reply[i + 1] as string);
   if (exchange.tie !== undefined) headers.append('set-cookie', exchange.tie);
-  exchange.origin.standing?.forEach((value, name) => {
+  exchange.origin.web?.standing?.forEach((value, name) => {
     if (name === 'set-cookie' || name === 'vary') headers.append(name, value);
     else if (!headers.has(name)) headers.set(name, value);
   });
   return new Response(body instanceof Uint8Array ? new Uint8Array(body) : body, { status: answer.status, headers });
+}
+
+/** An app's `Response` with the fields of `exchange.reply`, where nothing else is made of it. */
+export function withReply({ reply }: Exchange, response: Response): Response {
+  if (reply.length === 0) return response;
+  try {
+    for (let i = 0; i < reply.length; i += 2) response.headers.set(reply[i] as string, reply[i + 1] as string);
+    return response;
+  } catch {
+    // That of a `fetch` does not let its fields be changed.
+    const open = new Response(response.body, response);
+    for (let i = 0; i < reply.length; i += 2) open.headers.set(reply[i] as string, reply[i + 1] as string);
+    return open;
+  }
 }
 
 /** The fields of a `Request` as raw headers, with its host. */

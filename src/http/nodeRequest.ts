@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import type { Clock } from '../core/clock.js';
 import { type Client, clientOf, type Matcher, plainAddress } from './client.js';
-import { consumerNamed, Exchange } from './exchange.js';
+import { consumerNamed, Exchange, type Passage } from './exchange.js';
 import { type RawHeaders, isNamed } from './headers.js';
 import { bodyOfRequest } from './nodeBody.js';
 import { Problem, type ProblemType } from './problem.js';
@@ -62,6 +62,8 @@ export interface Asker {
 interface Beside extends Asker {
   /** Of an upgrade: what came after its head. */
   readonly head?: Uint8Array | undefined;
+  /** In a middleware: what comes after it. */
+  readonly passage?: Passage | undefined;
 }
 
 /**
@@ -73,7 +75,7 @@ export function exchangeOfRequest(
   request: IncomingMessage,
   response: ServerResponse | undefined,
   edge: Edge,
-  { head, client, consumer }: Beside = nothing,
+  { head, client, consumer, passage }: Beside = nothing,
 ): Exchange | Problem {
   const method = request.method as string;
   const url = request.url as string;
@@ -113,7 +115,7 @@ export function exchangeOfRequest(
     trusted,
     headers: sent?.headers ?? request.rawHeaders,
     body: sent?.body,
-    origin: upgrading ? { request, socket: request.socket, ...(head && { head }) } : { request, response },
+    origin: upgrading ? { request, socket: request.socket, ...(head && { head }) } : { request, response, passage },
     upgrade: upgrading ? framing.upgrade.trim().toLowerCase() : undefined,
     started: edge.clock.monotonic(),
   });

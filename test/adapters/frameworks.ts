@@ -158,7 +158,7 @@ const hono: Framework = async (t, shop) => {
       );
     app.on(method, path, async (context) => {
       const { status = 200, headers = {}, body } = await answer(method === 'POST' ? await context.req.text() : '', context.var.premier);
-      return new Response(typeof body === 'string' ? body : (Readable.toWeb(body) as ReadableStream), { status, headers });
+      return context.body(typeof body === 'string' ? body : (Readable.toWeb(body) as ReadableStream), status as 200, headers);
     });
   }
   app.onError((error) => onHono.refusal(error) ?? new Response('its own', { status: 500 }));
