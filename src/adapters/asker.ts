@@ -12,6 +12,9 @@ export interface AskerOptions<Source> {
 }
 
 /** Tells who asks, by the options, and by what the framework believes of the address. */
-export function askerFrom<Source>({ client, consumer }: AskerOptions<Source>, believed: Ask<Source>): (source: Source) => Asker {
-  return (source) => ({ client: client?.(source) ?? believed(source), consumer: consumer?.(source) });
+export function askerFrom<Source>({ client, consumer }: AskerOptions<Source>, believed: Ask<Source>): (source: object) => Asker {
+  return (given) => {
+    const source = given as Source;
+    return { client: client?.(source) ?? believed(source), consumer: consumer?.(source) };
+  };
 }

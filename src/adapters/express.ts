@@ -20,8 +20,10 @@ export type Handler = (request: IncomingMessage, response: ServerResponse, next:
 /** A middleware for errors. */
 export type ErrorHandler = (error: unknown, request: IncomingMessage, response: ServerResponse, next: (error?: unknown) => void) => void;
 
+type Asked = IncomingMessage & Express.Request;
+
 /** Who asks, by Express' request. */
-export type Asking = AskerOptions<IncomingMessage & Express.Request>;
+export type Asking = AskerOptions<Asked>;
 
 /** A gateway in front of all that is added to the app after it. Throws `ConfigError` when its configuration is bad. */
 export function gateway(config: Config, { client, consumer, ...options }: MiddlewareOptions & Asking = {}): Handler & Controls {

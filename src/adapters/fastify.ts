@@ -36,8 +36,9 @@ export async function gateway(app: FastifyInstance, { config, client, consumer, 
   if (!app.hasRequestDecorator('premier')) app.decorateRequest('premier', null);
   const run = (request: FastifyRequest, reply: FastifyReply): Promise<void> =>
     new Promise((resolve, reject) => {
-      const goOn = (known: Known): void => resolve(void (request.premier = known));
-      middleware.handle(request.raw, rawOf(reply), goOn, reject, askerOf(request));
+      const handBack = lend(reply);
+      const goOn = (known: Known): void => resolve(handBack(void (request.premier = known)));
+      middleware.handle(request.raw, reply.raw, goOn, reject, askerOf(request));
     });
   app.addHook('onRequest', run);
   app.addHook('onClose', () => middleware.close());
@@ -47,11 +48,11 @@ export async function gateway(app: FastifyInstance, { config, client, consumer, 
 // As `fastify-plugin` does: the hook is of the scope that registers it, not of one of its own.
 Object.assign(gateway, { [Symbol.for('skip-override')]: true, [Symbol.for('fastify.display-name')]: 'premier' });
 
-/** Node's response, with the fields that earlier hooks have set: Fastify keeps them to itself until it answers. */
-function rawOf(reply: FastifyReply): FastifyReply['raw'] {
-  const { raw } = reply;
-  for (const [name, value] of Object.entries(reply.getHeaders())) if (value !== undefined) raw.setHeader(name, value);
-  return raw;
+/** Gives Node's response the fields that earlier hooks have set, for answers of the gateway: Fastify keeps them to itself until it answers. */
+function lend(reply: FastifyReply): (_?: undefined) => void {
+  const names = Object.keys(reply.getHeaders()).filter((name) => reply.hasHeader(name));
+  for (const name of names) reply.raw.setHeader(name, reply.getHeader(name) as string);
+  return () => names.forEach((name) => reply.raw.removeHeader(name));
 }
 
 /** The client's address, where Fastify was told what proxies to trust. */
@@ -61,7 +62,11 @@ const clientOf = ({ ips, ip }: FastifyRequest): string | undefined => (ips === u
 export function policies(features: RouteFeatures, { client, consumer, ...options }: RouteOptions & Asking = {}): onRequestAsyncHookHandler {
   const route = new RoutePolicies(features, options);
   const askerOf = askerFrom({ client, consumer }, clientOf);
-  return (request, reply) => new Promise((resolve) => route.handle(request.raw, rawOf(reply), () => resolve(undefined), askerOf(request)));
+  return (request, reply) =>
+    new Promise((resolve) => {
+      const handBack = lend(reply);
+      route.handle(request.raw, reply.raw, () => resolve(handBack()), askerOf(request));
+    });
 }
 
 export const { rateLimit, cache, circuitBreaker } = routeForms(policies);

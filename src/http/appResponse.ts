@@ -20,9 +20,14 @@ export class AppResponse extends ServerResponse implements Source {
   #waiting: Uint8Array[] = [];
   #waitingBytes = 0;
   #given: Given | undefined = undefined;
+  /** The body, where it is known before the head. */
+  #whole: Uint8Array | undefined = undefined;
   #over = false;
   /** Fields that are on the response already that this one stands in for. */
   #inherited: ReadonlyMap<string, unknown> | undefined = undefined;
+
+  /** Begins the answer where the app has not: as whoever patched `writeHead` would have it (on-headers, say). */
+  begin: () => void = () => void this.writeHead(this.statusCode);
 
   /** `failed` hears of an app that breaks off before it has answered. */
   constructor(request: IncomingMessage, answered: (answer: Answer) => void, failed: (error: unknown) => void) {
@@ -44,7 +49,7 @@ export class AppResponse extends ServerResponse implements Source {
 
   override write = (chunk: Chunk, second?: BufferEncoding | Done, third?: Done): boolean => {
     const bytes = bytesOf(chunk, second);
-    if (!this.headersSent) this.#commit();
+    this.#begin();
     const done = typeof second === 'function' ? second : third;
     if (done) process.nextTick(done);
     if (this.#over) return true;
@@ -60,7 +65,8 @@ export class AppResponse extends ServerResponse implements Source {
     this.finished = true;
     if (!this.headersSent) {
       // The whole answer at once: its body is no stream.
-      this.#commit(bytes ?? new Uint8Array());
+      this.#whole = bytes ?? new Uint8Array();
+      this.#begin();
       this.#finish();
       return this;
     }
@@ -71,7 +77,7 @@ export class AppResponse extends ServerResponse implements Source {
   };
 
   override flushHeaders = (): void => {
-    if (!this.headersSent) this.#commit();
+    this.#begin();
   };
 
   override destroy = (error?: Error): this => {
@@ -118,8 +124,16 @@ export class AppResponse extends ServerResponse implements Source {
     this.emit('close');
   };
 
-  #commit(whole?: Uint8Array): void {
+  #begin(): void {
+    if (!this.headersSent) this.begin();
+    // A patch that begins nothing must not hold up the answer.
+    if (!this.headersSent) this.#commit();
+  }
+
+  #commit(): void {
     const headers = this.#headers();
+    const whole = this.#whole;
+    const removed = this.#removed();
     if (
       whole !== undefined &&
       this.req.method !== 'HEAD' &&
@@ -132,7 +146,9 @@ export class AppResponse extends ServerResponse implements Source {
     Object.assign(this, { _header: 'sent' });
     // Bun looks elsewhere.
     if (!this.headersSent) Object.defineProperty(this, 'headersSent', { value: true, configurable: true });
-    this.#answered?.(measured({ status: this.statusCode, headers, body: whole === undefined ? this : whole }, this.req.method));
+    this.#answered?.(
+      measured({ status: this.statusCode, headers, body: whole ?? this, ...(removed.length > 0 && { removed }) }, this.req.method),
+    );
     this.#answered = undefined;
   }
 
@@ -161,6 +177,14 @@ export class AppResponse extends ServerResponse implements Source {
       if (!overridden.has(name.toLowerCase())) add(name, value);
     }
     return headers;
+  }
+
+  /** Fields that stood before, and that the app has taken out. */
+  #removed(): readonly string[] {
+    if (this.#inherited === undefined) return [];
+    const given = Array.isArray(this.#given) ? this.#given.map(String) : Object.keys(this.#given ?? {});
+    const names = new Set([...this.getHeaderNames(), ...given.map((name) => name.toLowerCase())]);
+    return [...this.#inherited.keys()].filter((name) => !names.has(name));
   }
 
   #push(chunk: Uint8Array): boolean {

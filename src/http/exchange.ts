@@ -13,6 +13,8 @@ export interface Answer {
   readonly tunnel?: Tunnel;
   /** The app has the response object and writes to it by itself. */
   readonly handled?: boolean;
+  /** Fields that stood on the response before the app got it, and that the app took out. */
+  readonly removed?: readonly string[];
   /** What a fetch-style app has answered, as it is: nothing wants to see it. */
   readonly response?: Response;
 }

@@ -30,7 +30,7 @@ const latest = new WeakMap<ServerResponse, StandIn>();
 /**
  * Lets a response of the gateway's stand in for one that others hold already: what comes after a middleware writes to the response that it
  * has, and the gateway to `out`, which is the same response as it was before. Patches of earlier middlewares (compression, sessions) stay
- * in force for what the gateway writes.
+ * in force for what the gateway writes; those of later ones are for what the app writes, and no longer there for the gateway.
  */
 export class StandIn {
   /** The response for the gateway alone. */
@@ -38,6 +38,8 @@ export class StandIn {
   readonly #response: ServerResponse;
   /** How deep in a call of the gateway's own. */
   #depth = 0;
+  /** Methods as they were when the response was given on. */
+  readonly #before = new Map<string | symbol, Method>();
   /** That of a gateway further out. */
   readonly #outer: StandIn | undefined;
 
@@ -47,7 +49,7 @@ export class StandIn {
     latest.set(response, this);
     this.out = new Proxy(response, {
       get: (target, name) => {
-        const value: unknown = this.#asItWas(() => Reflect.get(target, name, target));
+        const value: unknown = this.#before.get(name) ?? this.#asItWas(() => Reflect.get(target, name, target));
         if (typeof value !== 'function') return value;
         return (...args: unknown[]) => this.#asItWas(() => Reflect.apply(value, target, args) as unknown);
       },
@@ -58,14 +60,24 @@ export class StandIn {
   for(inner: AppResponse): void {
     const response = this.#response;
     inner.inherit(response);
-    for (const name of methods) this.#cover(inner, name);
+    // Whatever begins the answer does so by the response that all know: it may have been patched since.
+    inner.begin = () => void response.writeHead(response.statusCode);
+    for (const name of methods) {
+      const other = Reflect.get(inner, name) as Method;
+      this.#cover(name, (...args) => {
+        const result = Reflect.apply(other, inner, args);
+        return result === inner ? response : result;
+      });
+    }
+    // Node's own way to begin an answer; compression and sessions know it.
+    this.#cover('_implicitHeader', () => void (inner.headersSent || inner.begin()));
     for (const name of values) this.#reveal(inner, name);
     for (const name of listening) {
       const own = Reflect.get(response, name) as Method;
       const other = Reflect.get(inner, name) as Method;
       // Who writes waits for room in what it writes to.
-      this.#define(name, (...args) => {
-        if (this.#own || args[0] !== 'drain') return Reflect.apply(own, response, args);
+      this.#cover(name, (...args) => {
+        if (args[0] !== 'drain') return Reflect.apply(own, response, args);
         Reflect.apply(other, inner, args);
         return response;
       });
@@ -77,19 +89,13 @@ export class StandIn {
     return this.#depth > 0 || (this.#outer !== undefined && this.#outer.#own);
   }
 
-  #cover(inner: AppResponse, name: (typeof methods)[number]): void {
+  /** Puts a method in place of the response's for all but the gateway. */
+  #cover(name: string, method: Method): void {
     const response = this.#response;
     const own = Reflect.get(response, name) as Method;
-    const other = Reflect.get(inner, name) as Method;
-    this.#define(name, (...args) => {
-      if (this.#own) return Reflect.apply(own, response, args);
-      const result = Reflect.apply(other, inner, args);
-      return result === inner ? response : result;
-    });
-  }
-
-  #define(name: string, value: Method): void {
-    Object.defineProperty(this.#response, name, { value, configurable: true, writable: true });
+    this.#before.set(name, own);
+    const value: Method = (...args) => Reflect.apply(this.#own ? own : method, response, args);
+    Object.defineProperty(response, name, { value, configurable: true, writable: true });
   }
 
   /** A value that is the stand-in's for all but the gateway. */

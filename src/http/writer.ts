@@ -19,7 +19,18 @@ const mostWaiting = 131_072;
 /** What the client's side of an exchange needs of a response; `ServerResponse` has all of it, and a captured one hands out its own. */
 export type ResponseOut = Pick<
   ServerResponse,
-  'writeHead' | 'write' | 'end' | 'flushHeaders' | 'destroy' | 'addTrailers' | 'on' | 'destroyed' | 'writableLength'
+  | 'writeHead'
+  | 'write'
+  | 'end'
+  | 'flushHeaders'
+  | 'destroy'
+  | 'addTrailers'
+  | 'on'
+  | 'destroyed'
+  | 'writableLength'
+  | 'getHeaderNames'
+  | 'setHeader'
+  | 'removeHeader'
 >;
 
 /** Writes an answer to the client, with the fields of `exchange.reply`. A body that breaks off breaks the connection: no clean end is faked. */
@@ -30,12 +41,33 @@ export function writeAnswer(exchange: Exchange, answer: Answer, out: ResponseOut
   closeIfUnread(exchange, headers);
   if (isSource(body)) {
     if (exchange.method !== 'HEAD' && status !== 204 && status !== 304)
-      return new Writer(exchange, out, body, status, headers, clock).run();
+      return new Writer(exchange, out, body, answer, headers, clock).run();
     body.cancel(unwanted);
   }
-  out.writeHead(status, headers);
+  writeHead(out, status, headers, answer.removed);
   if (body instanceof Uint8Array && body.length > 0 && exchange.method !== 'HEAD') send(out, body);
   else out.end();
+}
+
+/**
+ * Begins the answer. Where somebody further out has set fields, Node 20 would keep but the last of several of one name, and middlewares that
+ * look on would expect no list.
+ */
+function writeHead(out: ResponseOut, status: number, headers: RawHeaders, removed: readonly string[] = []): void {
+  if (removed.length === 0 && out.getHeaderNames().length === 0) {
+    out.writeHead(status, headers);
+    return;
+  }
+  const fields = new Map<string, [name: string, ...values: string[]]>();
+  for (let i = 0; i < headers.length; i += 2) {
+    const [name, value] = [headers[i] as string, headers[i + 1] as string];
+    const known = fields.get(name.toLowerCase());
+    if (known === undefined) fields.set(name.toLowerCase(), [name, value]);
+    else known.push(value);
+  }
+  for (const name of removed) out.removeHeader(name);
+  for (const [name, ...values] of fields.values()) out.setHeader(name, values.length === 1 ? (values[0] as string) : values);
+  out.writeHead(status);
 }
 
 const unwanted = new Error('this answer has no body');
@@ -79,6 +111,7 @@ class Writer implements Sink {
   readonly #out: ResponseOut;
   readonly #source: Source;
   readonly #status: number;
+  readonly #removed: readonly string[] | undefined;
   readonly #headers: RawHeaders;
   readonly #clock: Clock;
   /** What came before the head went out: with luck all of it. */
@@ -89,11 +122,12 @@ class Writer implements Sink {
   #idle: Deadlines | undefined;
   #deadline: Deadline<Writer> | undefined;
 
-  constructor(exchange: Exchange, out: ResponseOut, source: Source, status: number, headers: RawHeaders, clock: Clock) {
+  constructor(exchange: Exchange, out: ResponseOut, source: Source, { status, removed }: Answer, headers: RawHeaders, clock: Clock) {
     this.#exchange = exchange;
     this.#out = out;
     this.#source = source;
     this.#status = status;
+    this.#removed = removed;
     this.#headers = headers;
     this.#clock = clock;
   }
@@ -130,7 +164,7 @@ class Writer implements Sink {
     this.#ended = true;
     this.#rest();
     if (!this.#started && trailers === undefined) {
-      this.#out.writeHead(this.#status, this.#headers);
+      writeHead(this.#out, this.#status, this.#headers, this.#removed);
       if (this.#first === undefined) this.#out.end();
       else send(this.#out, this.#first);
       return;
@@ -151,7 +185,7 @@ class Writer implements Sink {
 
   #begin(): void {
     this.#started = true;
-    this.#out.writeHead(this.#status, this.#headers);
+    writeHead(this.#out, this.#status, this.#headers, this.#removed);
   }
 
   #push(chunk: Uint8Array): boolean {

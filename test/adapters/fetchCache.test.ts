@@ -257,6 +257,33 @@ describe('cache of createFetch', () => {
     assert.equal(server.asked.length, 6, 'the oldest has gone');
   });
 
+  test('has nothing to do with redirects that are not followed', async (t) => {
+    const { server, fetch } = await stage(t, (request, response) =>
+      request.url === '/new' ? say(response, 200, 'new', fresh) : say(response, 301, '', { ...fresh, location: '/new' }),
+    );
+    assert.equal((await fetch(`${server.url}/old`, { redirect: 'manual' })).status, 301);
+    assert.equal(await (await fetch(`${server.url}/old`)).text(), 'new');
+    await assert.rejects(fetch(`${server.url}/old`, { redirect: 'error' }), TypeError);
+  });
+
+  test('lets go of the connection when the caller cancels the body, and never keeps a stream of events', async (t) => {
+    let closed = 0;
+    const { server, fetch } = await stage(t, (request, response) => {
+      response.on('close', () => closed++);
+      const type = request.url === '/events' ? 'text/event-stream' : 'text/plain';
+      response.writeHead(200, { ...fresh, 'content-type': type }).write('data: one\n\n');
+    });
+    for (const path of ['/events', '/endless']) {
+      const reader = ((await fetch(server.url + path)).body as ReadableStream<Uint8Array>).getReader();
+      await reader.read();
+      const before = closed;
+      await reader.cancel();
+      const isOpen = (): boolean => closed === before;
+      while (isOpen()) await new Promise((resolve) => setImmediate(resolve));
+    }
+    assert.equal(server.asked.length, 2);
+  });
+
   test('does not keep an answer that breaks off or that the caller leaves', async (t) => {
     const { server, fetch, get } = await stage(t, (_request, response, turn) => {
       if (turn > 1) return say(response, 200, 'whole', fresh);

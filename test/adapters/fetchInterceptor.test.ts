@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { Agent, type Dispatcher, fetch as undiciFetch, getGlobalDispatcher, request, setGlobalDispatcher } from 'undici';
+import { Agent, Client, type Dispatcher, fetch as undiciFetch, getGlobalDispatcher, Pool, request, setGlobalDispatcher } from 'undici';
 import { type InterceptorOptions, premierInterceptor } from '../../src/adapters/fetch/index.js';
 import { CircuitBreakerOpenError, OptionsError, Premier, QuotaExceedsError, TimeoutError } from '../../src/index.js';
 import { FakeClock } from '../../src/testing/fakeClock.js';
@@ -158,6 +158,17 @@ describe('premierInterceptor', () => {
     const response = await fetch(server.url);
     assert.equal(await response.text(), 'fine');
     assert.equal(server.asked.length, 2);
+  });
+
+  test('has the policies for all on a Pool and on a Client, which do not tell their origin', async (t) => {
+    for (const kind of [Pool, Client]) {
+      const server = await serve(t, (_request, response, turn) => say(response, turn === 0 ? 503 : 200, 'fine'));
+      const pool = new kind(server.url);
+      t.after(() => pool.close());
+      const { body } = await pool.compose(premierInterceptor({ retry: quick })).request({ path: '/', method: 'GET' });
+      assert.equal(await body.text(), 'fine');
+      assert.equal(server.asked.length, 2);
+    }
   });
 
   test('lets upgrades and CONNECT pass by', async (t) => {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { getEventListeners } from 'node:events';
 import { describe, test } from 'node:test';
 import { createFetch, type Outgoing } from '../../src/adapters/fetch/index.js';
 import { BulkheadFullError, CircuitBreakerOpenError, OptionsError, Premier, QuotaExceedsError, TimeoutError } from '../../src/index.js';
@@ -183,6 +184,16 @@ describe('createFetch', () => {
     const fetch = createFetch({ timeout: 5, retry: {} });
     for (let i = 0; i < 20; i++) await fetch(server.url, { signal });
     assert.equal(listeners, 0);
+  });
+
+  test('has one listener on a signal for all the bodies that are not yet read', async (t) => {
+    const server = await serve(t, (_request, response) => say(response, 200, 'body'));
+    const { signal } = new AbortController();
+    const fetch = createFetch({ timeout: 5 });
+    const responses = [];
+    for (let i = 0; i < 20; i++) responses.push(await fetch(server.url, { signal }));
+    assert.equal(getEventListeners(signal, 'abort').length, 1);
+    assert.equal(responses.length, 20);
   });
 
   test('takes the policies of the most exact host', async (t) => {

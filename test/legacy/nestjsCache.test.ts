@@ -129,7 +129,7 @@ class CachedController {
     return of({ data: `event ${++ran}` });
   }
 
-  @CacheResponse({ expireS: 60 })
+  @CacheResponse({ expireS: 60, key: () => 'cookie' })
   @Get('cookie')
   cookie(@Req() request: { res?: { setHeader(name: string, value: string): void } }): object {
     request.res?.setHeader('Set-Cookie', `run=${++ran}`);

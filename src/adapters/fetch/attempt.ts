@@ -24,10 +24,35 @@ export async function attempt(fetch: Fetch, trip: FetchTrip, call: Call, clock: 
 
 function follow(signal: AbortSignal | undefined, controller: AbortController): () => void {
   if (signal === undefined) return () => undefined;
-  const abort = (): void => controller.abort(signal.reason);
-  signal.addEventListener('abort', abort, { once: true });
-  return () => signal.removeEventListener('abort', abort);
+  const followers = followersOf.get(signal) ?? new Followers(signal);
+  followersOf.set(signal, followers);
+  return followers.add(controller);
 }
+
+/** All requests on one signal have one listener: many may share it for as long as a process lives. */
+class Followers {
+  readonly #signal: AbortSignal;
+  readonly #controllers = new Set<AbortController>();
+  readonly #abort = (): void => {
+    for (const controller of this.#controllers) controller.abort(this.#signal.reason);
+    this.#controllers.clear();
+  };
+
+  constructor(signal: AbortSignal) {
+    this.#signal = signal;
+  }
+
+  /** What comes back lets go of it. */
+  add(controller: AbortController): () => void {
+    if (this.#controllers.size === 0) this.#signal.addEventListener('abort', this.#abort, { once: true });
+    this.#controllers.add(controller);
+    return () => {
+      if (this.#controllers.delete(controller) && this.#controllers.size === 0) this.#signal.removeEventListener('abort', this.#abort);
+    };
+  }
+}
+
+const followersOf = new WeakMap<AbortSignal, Followers>();
 
 /** Aborts what is left of the body after a time. The timer does not keep the process alive: a body that has ended does not say so. */
 function withDeadline(controller: AbortController, clock: Clock, name: string, ms: number, last: () => void): () => void {

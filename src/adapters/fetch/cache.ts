@@ -7,7 +7,7 @@ import { variesBy } from '../../http/caching/varying.js';
 import type { RawHeaders } from '../../http/headers.js';
 import { discardResponse } from './attempt.js';
 import { isForServer, rawOf, type Wish, whoOf, wishOf } from './cacheRequest.js';
-import { conditionsOf, notKept, privateLeaseOf, servedOf, wholeOf } from './cacheResponse.js';
+import { conditionsOf, notKept, observed, privateLeaseOf, servedOf } from './cacheResponse.js';
 import type { CacheRules } from './cacheRules.js';
 import type { CacheStore, Filling, Kept } from './cacheStore.js';
 import { failureOf } from './failures.js';
@@ -91,8 +91,7 @@ export class FetchCache implements Around {
       discardResponse(response);
       return this.#confirmed(visit, filling, kept, head);
     }
-    this.#fill(visit, filling, response, head);
-    return response;
+    return this.#fill(visit, filling, response, head);
   }
 
   /** A 304 makes what is kept fresh again (RFC 9111 4.3.4). */
@@ -109,20 +108,21 @@ export class FetchCache implements Around {
     return servedOf({ ...kept, ...renewed }, trip.url, trip.method, now, 'hit; fwd=stale; fwd-status=304');
   }
 
-  /** Keeps an answer while the caller reads it. */
-  #fill({ address, headers, who }: Visit, filling: Filling, response: Response, head: Head): void {
+  /** Keeps an answer when the caller has read it. */
+  #fill({ trip, address, headers, who }: Visit, filling: Filling, response: Response, head: Head): Response {
     const { maxEntryBytes } = this.#rules;
     const lease = response.redirected ? undefined : privateLeaseOf(head, this.#rules);
     const fields = variesBy(head.headers, []);
     const tooLong = Number(response.headers.get('content-length') ?? 0) > maxEntryBytes;
-    if (lease === undefined || fields === undefined || tooLong) {
+    const endless = response.headers.get('content-type')?.startsWith('text/event-stream') === true;
+    if (lease === undefined || fields === undefined || tooLong || endless) {
       this.#store.end(filling);
       // A failure of the moment does not make what is kept wrong.
       if (response.status < 500) this.#store.forget(address, who, headers);
-      return;
+      return response;
     }
     const { statusText } = response;
-    void wholeOf(response.clone(), maxEntryBytes).then((body) => {
+    return observed(response, trip.url, maxEntryBytes, (body) => {
       this.#store.end(filling);
       if (body !== undefined) this.#store.keep(filling, who, headers, fields, { stored: storedOf(head, body, lease), statusText });
     });
@@ -141,7 +141,7 @@ export class FetchCache implements Around {
     const call = visit.call.detach().fork([trip]);
     this.#ask({ ...visit, trip, call }, { ...kept, stored: { ...kept.stored, errorUntil: 0 } })
       .then(
-        (response) => wholeOf(response, this.#rules.maxEntryBytes),
+        (response) => response.arrayBuffer(),
         (error: unknown) => this.#runtime.events.emit('cacheFailed', call, { key: visit.address, error }),
       )
       .finally(() => this.#refreshed.delete(kept))

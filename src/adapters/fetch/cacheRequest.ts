@@ -39,9 +39,12 @@ export function wishOf({ cacheMode }: FetchTrip, headers: RawHeaders): Wish {
   };
 }
 
-/** Whether only the server can answer a request: a part, a condition of the caller's own, another method or address in a field. */
+/**
+ * Whether only the server can answer a request: a part, a condition of the caller's own, another method or address in a field, a redirect that
+ * is not to be followed.
+ */
 export function isForServer(trip: FetchTrip, headers: RawHeaders): boolean {
-  if (trip.hasBody || trip.cacheMode === 'no-store') return true;
+  if (trip.hasBody || !trip.follows || trip.cacheMode === 'no-store') return true;
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i] as string;
     if (name === 'range' || name.startsWith('if-') || meaningOf(name) === says.otherwise) return true;

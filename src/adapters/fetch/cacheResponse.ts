@@ -54,23 +54,48 @@ function at(response: Response, url: string): Response {
   return Object.defineProperty(response, 'url', { value: url });
 }
 
-/** Reads a copy of a body as it comes; nothing when it breaks off or is too long. */
-export async function wholeOf(copy: Response, longest: number): Promise<Uint8Array | undefined> {
-  if (copy.body === null) return new Uint8Array();
-  const reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>> = copy.body.getReader();
-  const chunks: Uint8Array<ArrayBuffer>[] = [];
-  let size = 0;
-  try {
-    for (let read = await reader.read(); !read.done; read = await reader.read()) {
-      size += read.value.byteLength;
-      if (size > longest) {
-        await reader.cancel();
-        return undefined;
-      }
-      chunks.push(read.value);
-    }
-  } catch {
-    return undefined;
+/**
+ * The same response, whose body is told of once it was read to its end: nothing of it when it broke off, was given up, or is too long. What its
+ * reader cancels is cancelled: a copy beside it (`clone`) would hold the connection.
+ */
+export function observed(response: Response, url: string, longest: number, told: (body: Uint8Array | undefined) => void): Response {
+  const { body, status, statusText, headers } = response;
+  if (body === null) {
+    told(new Uint8Array());
+    return response;
   }
-  return new Uint8Array(await new Blob(chunks).arrayBuffer());
+  const reader = body.getReader();
+  let chunks: Uint8Array<ArrayBuffer>[] | undefined = [];
+  let size = 0;
+  const giveUp = (): void => {
+    if (chunks !== undefined) told(undefined);
+    chunks = undefined;
+  };
+  const through = new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        try {
+          const { done, value } = await reader.read();
+          if (!done) {
+            size += value.byteLength;
+            if (size > longest) giveUp();
+            chunks?.push(value.slice());
+            return controller.enqueue(value);
+          }
+        } catch (error) {
+          giveUp();
+          throw error;
+        }
+        if (chunks !== undefined) told(Buffer.concat(chunks));
+        chunks = undefined;
+        controller.close();
+      },
+      cancel(reason) {
+        giveUp();
+        return reader.cancel(reason);
+      },
+    },
+    { highWaterMark: 0 },
+  );
+  return at(new Response(through, { status, statusText, headers }), url);
 }

@@ -52,6 +52,11 @@ export class FetchTrip implements Trip {
     return this.#init.cache ?? this.#request?.cache ?? 'default';
   }
 
+  /** Whether redirects are followed, as `fetch` does unless told otherwise. */
+  get follows(): boolean {
+    return (this.#init.redirect ?? this.#request?.redirect ?? 'follow') === 'follow';
+  }
+
   get hasBody(): boolean {
     return (this.#init.body ?? undefined) !== undefined || this.#streamed;
   }

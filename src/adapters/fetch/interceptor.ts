@@ -79,7 +79,7 @@ function transportOf(dispatch: Dispatcher.Dispatch, { clock }: Runtime): Transpo
   };
 }
 
-function addressOf({ origin, path }: Dispatcher.DispatchOptions): URL | undefined {
-  if (origin === undefined) return undefined;
+/** A Client or a Pool has one origin, which it does not tell: its requests have the policies for all. */
+function addressOf({ origin = 'http://dispatcher', path }: Dispatcher.DispatchOptions): URL | undefined {
   return URL.canParse(path, origin) ? new URL(path, origin) : undefined;
 }

@@ -3,6 +3,7 @@ import type { Duration } from '../../core/duration.js';
 import { duration, either, fn, list, required, schema, text, withDefault } from '../../core/options.js';
 import { compileTemplate } from '../../gateway/template.js';
 import type { Visit } from './visit.js';
+import { addressOf } from './webRequest.js';
 
 /** Options of `@CacheResponse`. */
 export interface CacheResponseOptions {
@@ -11,7 +12,7 @@ export interface CacheResponseOptions {
   /**
    * What the answer depends on: `query:page`, a template with `{…}`, a list of them, or a function. With it, requests with credentials are
    * cached too, so it must tell apart who may not see the same.
-   * @default scheme, host, path and query
+   * @default scheme, host and address, path and query as they came
    */
   key?: string | readonly string[] | ((context: ExecutionContext) => string);
   /** Whose answer it is, a user's or a tenant's, beside the key. With it, requests with credentials are cached too. */
@@ -81,8 +82,8 @@ export function cachePlanOf(options: CacheResponseOptions): CachePlan {
 
 function whatOf(key: CacheResponseOptions['key']): (visit: Visit) => readonly string[] {
   if (key === undefined) {
-    // Answers hold links to themselves.
-    return ({ exchange: { scheme, host, path, query } }) => [scheme, host, path, query];
+    // Answers hold links to themselves. Nest routes by the address as it came, so that is what tells answers apart.
+    return ({ exchange: { scheme, host }, request }) => [scheme, host, addressOf(request ?? {})];
   }
   if (typeof key === 'function') return ({ context }) => [checked('key', key(context))];
   // A pattern without `*`: what stands for a part of a path is not known here, and a function can ask Nest for it.

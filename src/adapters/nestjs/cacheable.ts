@@ -1,4 +1,5 @@
 import { StreamableFile } from '@nestjs/common';
+import { OptionsError } from '../../core/errors.js';
 import { meaningOf, says } from '../../gateway/features/cacheNames.js';
 import type { CachePlan } from './cachePlan.js';
 import type { Handler } from './handlerName.js';
@@ -16,6 +17,34 @@ export function returnsItsAnswer(asked: Handler): boolean {
   const args = Reflect.getMetadata(routeArgumentsKey, asked.getClass(), handler.name) as object | undefined;
   // The kind of a parameter stands before the colon: 1 is the response, 2 is `next`.
   return !Object.keys(args ?? {}).some((kind) => /^[12]:/.test(kind));
+}
+
+/** What Nest calls the parameters that tell more of a request than its address does: the request itself, its fields, session, address. */
+const reading: ReadonlyMap<string, string> = new Map([
+  ['0', '@Req()'],
+  ['6', '@Headers()'],
+  ['7', '@Session()'],
+  ['11', '@Ip()'],
+]);
+
+/**
+ * Throws `OptionsError` where a handler, or one of a class, reads more of the request than its address: without a key, others would get the
+ * answer that was made of it. What decorators of parameters say is known by then: they run first.
+ */
+export function refuseReaders(target: object, key: string | symbol | undefined): void {
+  const owner = typeof target === 'function' ? target : target.constructor;
+  const names = key === undefined ? Object.getOwnPropertyNames(owner.prototype as object) : [key];
+  for (const name of names) {
+    const args = Reflect.getMetadata(routeArgumentsKey, owner, name) as object | undefined;
+    for (const kind of Object.keys(args ?? {})) {
+      const what = /__customRouteArgs__/.test(kind) ? 'a parameter decorator of your own' : reading.get(kind.split(':', 1)[0] as string);
+      if (what === undefined) continue;
+      throw new OptionsError(
+        `CacheResponse: ${owner.name}.${String(name)} reads ${what}, so that its answer may depend on who asks; ` +
+          `say what it depends on: key: ['path', 'header:x-tenant'], or a function as "key" or "scope"`,
+      );
+    }
+  }
 }
 
 /** Whether the answer to a request may be kept, and given to others. */

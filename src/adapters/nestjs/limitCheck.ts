@@ -15,6 +15,7 @@ export class LimitCheck implements OnModuleInit {
   }
 
   onModuleInit(): void {
+    this.#limits.prepareDefault();
     const scanner = new MetadataScanner();
     for (const { metatype } of this.#discovery.getControllers().concat(this.#discovery.getProviders())) {
       const prototype: unknown = typeof metatype === 'function' ? metatype.prototype : undefined;

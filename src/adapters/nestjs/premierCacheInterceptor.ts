@@ -1,8 +1,9 @@
-import { type CallHandler, type ExecutionContext, Inject, Injectable, type NestInterceptor } from '@nestjs/common';
+import { type CallHandler, type ExecutionContext, Inject, Injectable, Logger, type NestInterceptor } from '@nestjs/common';
 import { HttpAdapterHost, Reflector } from '@nestjs/core';
 import { lastValueFrom, type Observable, of } from 'rxjs';
 import { Premier } from '../../premier.js';
 import { isWhole, mannerOf, mayShare, returnsItsAnswer } from './cacheable.js';
+import { copyOf } from './copyOf.js';
 import type { CachePlan } from './cachePlan.js';
 import { ByHandler, type Handler, HandlerNames } from './handlerName.js';
 import { setHeaders } from './setHeaders.js';
@@ -36,7 +37,8 @@ class CachedVisit extends Visit {
   async load(): Promise<unknown> {
     const before = mannerOf(this.response);
     const value = await this.run();
-    return isWhole(value, before, this.response) ? value : unkept;
+    // The one who ran it may still change what it returned.
+    return isWhole(value, before, this.response) ? copyOf(value) : unkept;
   }
 }
 
@@ -71,7 +73,8 @@ export class PremierCacheInterceptor implements NestInterceptor {
   async #answer({ ask }: Cache, visit: CachedVisit): Promise<Observable<unknown>> {
     let value = await ask(visit);
     // A stream, or a cookie, is for one alone: who waited for it runs the handler for itself.
-    if (value === unkept) value = visit.ran === undefined ? await visit.run() : visit.ran.value;
+    if (visit.ran !== undefined) value = visit.ran.value;
+    else value = value === unkept ? await visit.run() : copyOf(value);
     if (visit.context.getType() === 'http')
       setHeaders(this.#adapters, visit.response, ['X-Cache', visit.ran === undefined ? 'HIT' : 'MISS']);
     return of(value);
@@ -81,7 +84,7 @@ export class PremierCacheInterceptor implements NestInterceptor {
     const plan = this.#reflector.getAllAndOverride<CachePlan | undefined>(cacheResponseKey, [handler.getHandler(), handler.getClass()]);
     if (plan === undefined || !returnsItsAnswer(handler)) return undefined;
     const { expireS, tags, tagged, keyOf } = plan;
-    const name = `CacheResponse ${plan.name ?? this.#names.of(handler, 'handler')}`;
+    const name = `${kept}${plan.name ?? this.#names.of(handler, 'handler')}`;
     const cached = this.#premier.cacheResult<[CachedVisit], unknown>({
       expireS,
       name,
@@ -98,9 +101,24 @@ const namesByPremier = new WeakMap<Premier, HandlerNames>();
 
 function namesOf(premier: Premier): HandlerNames {
   let names = namesByPremier.get(premier);
-  if (names === undefined) namesByPremier.set(premier, (names = new HandlerNames('CacheResponse')));
+  if (names === undefined) {
+    namesByPremier.set(premier, (names = new HandlerNames('CacheResponse')));
+    tellFailures(premier);
+  }
   return names;
 }
+
+/** Answers that cannot be kept, objects of classes in Redis say, are told once for each handler: nobody else would notice. */
+function tellFailures(premier: Premier): void {
+  const told = new Set<string>();
+  premier.on('cacheFailed', ({ name, error }) => {
+    if (!name.startsWith(kept) || told.has(name)) return;
+    told.add(name);
+    new Logger('Premier').warn(`${name} keeps nothing: ${error instanceof Error ? error.message : String(error)}`);
+  });
+}
+
+const kept = 'CacheResponse ';
 
 Injectable()(PremierCacheInterceptor);
 Inject(Premier)(PremierCacheInterceptor, undefined, 0);

@@ -71,6 +71,8 @@ export type ResolvedRateLimit = ReturnType<typeof rateLimitOptions.parse>;
 export interface LimitPlan {
   readonly options: RateLimitOptions;
   readonly name: string | undefined;
+  /** What must be equal where limits have one name. */
+  readonly numbers: string;
   /** Whether every key is a function: then it works without an HTTP request too. */
   readonly ownKeys: boolean;
 }
@@ -79,7 +81,10 @@ export interface LimitPlan {
 export function planOf(options: RateLimitOptions): LimitPlan {
   const resolved = rateLimitOptions.parse(options);
   const rules = rulesOf(resolved);
-  return { options, name: resolved.name, ownKeys: rules.every(({ asked }) => typeof asked === 'function') };
+  const numbers = rules.map(
+    ({ algorithm, quota, duration, capacity }) => `${algorithm} ${quota} per ${duration} ms, at most ${capacity} at once`,
+  );
+  return { options, name: resolved.name, numbers: numbers.join('; '), ownKeys: rules.every(({ asked }) => typeof asked === 'function') };
 }
 
 /** The limit as a policy around a function of a `Visit`. Its headers go into the visit's exchange. */

@@ -1,6 +1,7 @@
 import { type ExecutionContext, Inject, Injectable, Logger } from '@nestjs/common';
 import { HttpAdapterHost, Reflector } from '@nestjs/core';
 import type { Exchange } from '../../http/exchange.js';
+import { OptionsError } from '../../core/errors.js';
 import { Premier } from '../../premier.js';
 import { ByHandler, type Handler, HandlerNames } from './handlerName.js';
 import { settingsToken, type PremierModuleOptions } from './moduleOptions.js';
@@ -38,6 +39,11 @@ export class RequestLimits {
   /** Makes the limit of a handler before anybody calls it. Throws `OptionsError` where it cannot work. */
   prepare(handler: Handler): void {
     this.#limits.of(handler);
+  }
+
+  /** Makes the limit of everything that has none of its own. Throws `OptionsError` where it cannot work. */
+  prepareDefault(): void {
+    if (this.#default !== undefined) this.#limit(this.#default, () => 'app');
   }
 
   /** Lets a call pass, or throws `QuotaExceedsError`. */
@@ -86,6 +92,7 @@ export class RequestLimits {
     const name = plan.name ?? nameOf();
     const known = this.#made.get(name);
     if (known?.plan === plan) return known.limit;
+    claim(this.#premier, name, plan.numbers);
     const spend = this.#premier.use(requestLimit, { ...plan.options, name })((_visit: Visit): Promise<void> => admitted);
     const limit = { ownKeys: plan.ownKeys, spend };
     this.#made.set(name, { plan, limit });
@@ -94,6 +101,20 @@ export class RequestLimits {
 }
 
 const admitted = Promise.resolve();
+
+/** The numbers of each name: several applications may have one Premier. */
+const claims = new WeakMap<Premier, Map<string, string>>();
+
+function claim(premier: Premier, name: string, numbers: string): void {
+  const known = claims.get(premier) ?? new Map<string, string>();
+  claims.set(premier, known);
+  const other = known.get(name) ?? numbers;
+  known.set(name, other);
+  if (other !== numbers)
+    throw new OptionsError(
+      `RateLimit: limits named ${name} count together and need equal numbers (${numbers}, but the other has ${other})`,
+    );
+}
 
 /** Express takes `/Books/` for `/books`: nobody gets another quota by another spelling. */
 function foldPath(exchange: Exchange): void {

@@ -3,7 +3,7 @@ import { type Consumer, Exchange } from '../../http/exchange.js';
 import type { RawHeaders } from '../../http/headers.js';
 import { Problem } from '../../http/problem.js';
 import { parseTarget } from '../../http/target.js';
-import { type WebRequest, type WebResponse, webOf } from './webRequest.js';
+import { addressOf, type WebRequest, type WebResponse, webOf } from './webRequest.js';
 
 /** One run of a handler, and the HTTP request behind it in the words of the gateway, so that both understand the same keys. */
 export class Visit {
@@ -28,13 +28,13 @@ export class Visit {
 const reading = { mergeSlashes: true, encodedSlashes: 'keep' } as const;
 
 function exchangeOf(request: WebRequest): Exchange {
-  const raw = request.originalUrl ?? request.url ?? '/';
+  const raw = addressOf(request);
   const target = parseTarget(raw, reading);
   const peer = request.socket?.remoteAddress ?? '';
   const host = request.host ?? request.headers['host'];
   const exchange = new Exchange({
     method: request.method ?? 'GET',
-    path: target instanceof Problem ? raw : target.path,
+    path: target instanceof Problem ? (raw.split(/[?#]/, 1)[0] as string) : target.path,
     query: target instanceof Problem ? '' : target.query,
     host: typeof host === 'string' ? host.toLowerCase() : '',
     scheme: request.protocol === 'https' ? 'https' : 'http',

@@ -31,6 +31,11 @@ export interface WebResponse {
   getHeader?(name: string): unknown;
 }
 
+/** Path and query as they came. */
+export function addressOf({ originalUrl, url }: WebRequest | { readonly originalUrl?: never; readonly url?: never }): string {
+  return originalUrl ?? url ?? '/';
+}
+
 /** A request with its response, as far as the context of a handler has them. */
 export interface Web {
   readonly request: WebRequest | undefined;
