@@ -107,7 +107,8 @@ export class CacheSpaces {
     const known = prefixOf(keyspace, 'names', name);
     if (await this.#provider.has(known)) return;
     await this.#roster(keyspace, name);
-    await this.#provider.set(known, true);
+    // Nobody waits for this one: without it, the next load makes the name known again.
+    Promise.resolve(this.#provider.set(known, true)).catch(() => undefined);
   }
 
   /** Adds a name to those that somebody keeps something under; without one, answers with all of them. */

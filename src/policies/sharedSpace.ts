@@ -106,9 +106,9 @@ export class SharedSpace extends CacheSpace {
 
   async #run(key: string, load: Load, loading: Loading): Promise<unknown> {
     try {
-      // Nobody waits for it: where it fails, the next load tries again.
-      this.#enrol().catch(() => undefined);
-      const [fence, latest] = await Promise.all([this.#values.begin(key), loading.tagged ? this.#tags.latest() : 0]);
+      // The name is known before there is a value under it. Where that fails, the next load tries again.
+      const enrolled = this.#enrol().catch(() => undefined);
+      const [fence, latest] = await Promise.all([this.#values.begin(key), loading.tagged ? this.#tags.latest() : 0, enrolled]);
       load.begun = { fence, latest };
     } catch (error) {
       tell(error, loading.failed);
