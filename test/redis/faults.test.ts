@@ -75,7 +75,7 @@ const every = <T>(count: number, action: (i: number) => Promise<T>): Promise<T[]
 /** A provider in each mode, over one client. */
 function modesOver({ client }: OpenClient, keyspace: string) {
   return modes.map((whenDown) => {
-    const premier = new Premier({ provider: redis({ client, whenDown }), keyspace: `${keyspace}-${whenDown}` });
+    const premier = new Premier({ provider: redis({ client, whenDown, deadline: 0.4 }), keyspace: `${keyspace}-${whenDown}` });
     let loads = 0;
     return {
       whenDown,

@@ -20,7 +20,7 @@ describe('durations', () => {
       test(`${algorithm} is right for ${text}`, async () => {
         const clock = new FakeClock();
         const keyspace = randomUUID();
-        const premier = new Premier({ provider: redis({ client: one.client, clock }), keyspace, clock });
+        const premier = new Premier({ provider: redis({ client: one.client, deadline: 5, clock }), keyspace, clock });
         const limiter = premier.limiter({ algorithm, quota: 2, duration: text });
         assert.equal((await limiter.consume('k', 2)).allowed, true);
         const refused = await limiter.consume('k');

@@ -16,8 +16,8 @@ const one = oneRedis();
 const setUp = ({ clock, refuseLocally = true }: { readonly clock?: FakeClock; readonly refuseLocally?: boolean } = {}) => {
   const keyspace = randomUUID();
   const told = clock ? { clock } : {};
-  const provider = redis({ client: one.client, refuseLocally, ...told });
-  const other = redis({ client: one.client, refuseLocally, ...told });
+  const provider = redis({ client: one.client, deadline: 5, refuseLocally, ...told });
+  const other = redis({ client: one.client, deadline: 5, refuseLocally, ...told });
   return {
     keyspace,
     provider,

@@ -29,7 +29,7 @@ interface Side {
 async function setUp(): Promise<{ readonly keyspace: string; readonly mine: Side; readonly other: Side }> {
   const keyspace = randomUUID();
   const sideOf = async ({ client }: OpenClient): Promise<Side> => {
-    const premier = new Premier({ provider: redis({ client }), keyspace });
+    const premier = new Premier({ provider: redis({ client, deadline: 0.5 }), keyspace });
     const changes = { downs: 0, ups: 0 };
     await until('a connection', async () => {
       await premier.cache.set('warm', 1);

@@ -29,7 +29,7 @@ const clientOf = async (t: TestContext, kind: Kind, { name, sentinels }: RedisSe
 
 /** A process with a limit and a cache, and what it was told. */
 const open = async (t: TestContext, kind: Kind, sentinel: RedisSentinel, keyspace: string) => {
-  const premier = new Premier({ keyspace, provider: redis({ client: await clientOf(t, kind, sentinel) }) });
+  const premier = new Premier({ keyspace, provider: redis({ client: await clientOf(t, kind, sentinel), deadline: 0.5 }) });
   t.after(() => premier.close());
   const told: string[] = [];
   premier.on('storeDown', () => told.push('down'));

@@ -29,7 +29,7 @@ export function oneRedis() {
       return open.client;
     },
     setUp(keyspace: string = randomUUID()) {
-      const provider = redis({ client: open.client });
+      const provider = redis({ client: open.client, deadline: 5 });
       return { keyspace, provider, premier: new Premier({ provider, keyspace }) };
     },
     keysOf,
