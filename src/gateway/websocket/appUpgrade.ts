@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { keepOrdinary } from './ordinary.js';
 
 /** A listener of a server's `upgrade` event. */
 export type UpgradeListener = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
@@ -23,6 +24,7 @@ export class AppUpgrades {
   readonly #server: Server;
   readonly #app = new EventEmitter();
   readonly #before: ReadonlyMap<string, PropertyDescriptor | undefined>;
+  #restore: () => void = () => undefined;
   #own: UpgradeListener | undefined;
 
   /**
@@ -49,6 +51,7 @@ export class AppUpgrades {
       apps.set(request, this);
       own(request, socket, head);
     };
+    this.#restore = keepOrdinary(this.#server);
     EventEmitter.prototype.on.call(this.#server, 'upgrade', this.#own);
   }
 
@@ -61,6 +64,7 @@ export class AppUpgrades {
   release(): void {
     if (this.#own !== undefined) EventEmitter.prototype.off.call(this.#server, 'upgrade', this.#own);
     this.#own = undefined;
+    this.#restore();
     for (const [name, before] of this.#before) {
       if (before === undefined) Reflect.deleteProperty(this.#server, name);
       else Object.defineProperty(this.#server, name, before);
