@@ -3,7 +3,7 @@ import type { Gateway } from '../gateway/gateway.js';
 import { Middleware, type MiddlewareOptions } from '../gateway/middleware.js';
 import { type RouteFeatures, type RouteOptions, RoutePolicies } from '../gateway/routePolicies.js';
 import { askerFrom, type AskerOptions } from './asker.js';
-import { type Config, fieldsOf, type Known, refusalOf, routeForms } from './middleware.js';
+import { type Config, fieldsOf, isKnown, type Known, refusalOf, routeForms } from './middleware.js';
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -30,16 +30,10 @@ export interface PluginOptions extends MiddlewareOptions, Asking {
  */
 export async function gateway(app: FastifyInstance, { config, client, consumer, ...options }: PluginOptions): Promise<void> {
   const middleware = new Middleware(config, options);
-  const askerOf = askerFrom({ client, consumer }, clientOf);
   const built = await middleware.gateway;
   if (!app.hasDecorator('premier')) app.decorate('premier', built);
   if (!app.hasRequestDecorator('premier')) app.decorateRequest('premier', null);
-  const run = (request: FastifyRequest, reply: FastifyReply): Promise<void> =>
-    new Promise((resolve, reject) => {
-      const handBack = lend(reply);
-      const goOn = (known: Known): void => resolve(handBack(void (request.premier = known)));
-      middleware.handle(request.raw, reply.raw, goOn, reject, askerOf(request));
-    });
+  const run = around((...given) => middleware.handle(...given), { client, consumer });
   app.addHook('onRequest', run);
   app.addHook('onClose', () => middleware.close());
   await middleware.attach(app.server);
@@ -48,11 +42,21 @@ export async function gateway(app: FastifyInstance, { config, client, consumer, 
 // As `fastify-plugin` does: the hook is of the scope that registers it, not of one of its own.
 Object.assign(gateway, { [Symbol.for('skip-override')]: true, [Symbol.for('fastify.display-name')]: 'premier' });
 
-/** Gives Node's response the fields that earlier hooks have set, for answers of the gateway: Fastify keeps them to itself until it answers. */
-function lend(reply: FastifyReply): (_?: undefined) => void {
-  const names = Object.keys(reply.getHeaders()).filter((name) => reply.hasHeader(name));
-  for (const name of names) reply.raw.setHeader(name, reply.getHeader(name) as string);
-  return () => names.forEach((name) => reply.raw.removeHeader(name));
+/** Fastify keeps the fields that earlier hooks have set to itself until it answers: they are lent to Node's response for answers of the gateway. */
+function around(run: Middleware['handle'], options: Asking): onRequestAsyncHookHandler {
+  const askerOf = askerFrom(options, clientOf);
+  return (request, reply) =>
+    new Promise((resolve, reject) => {
+      const { raw } = reply;
+      const lent = Object.keys(reply.getHeaders()).filter((name) => reply.hasHeader(name));
+      for (const name of lent) raw.setHeader(name, reply.getHeader(name) as string);
+      const goOn = (known: Known): void => {
+        for (const name of lent) raw.removeHeader(name);
+        if (isKnown(known)) request.premier = known;
+        resolve(undefined);
+      };
+      run(request.raw, raw, goOn, reject, askerOf(request));
+    });
 }
 
 /** The client's address, where Fastify was told what proxies to trust. */
@@ -61,12 +65,7 @@ const clientOf = ({ ips, ip }: FastifyRequest): string | undefined => (ips === u
 /** Several of the gateway's features around one route: `{ onRequest: policies({ … }) }`. */
 export function policies(features: RouteFeatures, { client, consumer, ...options }: RouteOptions & Asking = {}): onRequestAsyncHookHandler {
   const route = new RoutePolicies(features, options);
-  const askerOf = askerFrom({ client, consumer }, clientOf);
-  return (request, reply) =>
-    new Promise((resolve) => {
-      const handBack = lend(reply);
-      route.handle(request.raw, reply.raw, () => resolve(handBack()), askerOf(request));
-    });
+  return around((request, response, next, _failed, asker) => route.handle(request, response, next, asker), { client, consumer });
 }
 
 export const { rateLimit, cache, circuitBreaker } = routeForms(policies);

@@ -4,7 +4,7 @@ import type { NextInfo } from '../gateway/fetchThrough.js';
 import { Middleware, type MiddlewareOptions } from '../gateway/middleware.js';
 import { type RouteFeatures, type RouteOptions, RoutePolicies } from '../gateway/routePolicies.js';
 import { askerFrom, type AskerOptions } from './asker.js';
-import { type Config, type Controls, controlled, fieldsOf, type Known, refusalOf, routeForms } from './middleware.js';
+import { type Config, type Controls, controlled, fieldsOf, isKnown, type Known, refusalOf, routeForms } from './middleware.js';
 
 declare module 'hono' {
   interface ContextVariableMap {
@@ -16,13 +16,13 @@ declare module 'hono' {
 /** Who asks: `client: (c) => c.req.header('cf-connecting-ip')`, say. On Node the address need not be told. */
 export type Asking = AskerOptions<Context>;
 
-function around(run: (request: Request, info: NextInfo) => Promise<Response>, options: Asking, known = false): MiddlewareHandler {
+function around(run: (request: Request, info: NextInfo) => Promise<Response>, options: Asking): MiddlewareHandler {
   const askerOf = askerFrom(options, () => undefined);
   return async (context, next) => {
     let pending = false;
     let response: Response | undefined;
     const goOn: NextInfo['next'] = async (exchange, request) => {
-      if (known) context.set('premier', exchange);
+      if (isKnown(exchange)) context.set('premier', exchange);
       if (request !== undefined) context.req.raw = request;
       pending = true;
       await next().finally(() => (pending = false));
@@ -54,7 +54,7 @@ const incomingOf = ({ env }: Context<{ Bindings: { incoming?: IncomingMessage } 
 /** A gateway in front of all that is added to the app after it. Throws `ConfigError` when its configuration is bad. */
 export function gateway(config: Config, { client, consumer, ...options }: MiddlewareOptions & Asking = {}): MiddlewareHandler & Controls {
   const middleware = new Middleware(config, options);
-  const run = around((...given) => middleware.fetch(...given), { client, consumer }, true);
+  const run = around((...given) => middleware.fetch(...given), { client, consumer });
   return controlled(run, middleware);
 }
 

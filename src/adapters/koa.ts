@@ -3,7 +3,7 @@ import { Middleware, type MiddlewareOptions } from '../gateway/middleware.js';
 import { type RouteFeatures, type RouteOptions, RoutePolicies } from '../gateway/routePolicies.js';
 import type { Asker } from '../http/nodeRequest.js';
 import { askerFrom, type AskerOptions } from './asker.js';
-import { type Config, type Controls, controlled, fieldsOf, type Known, refusalOf, routeForms } from './middleware.js';
+import { type Config, type Controls, controlled, fieldsOf, isKnown, type Known, refusalOf, routeForms } from './middleware.js';
 
 /** What is needed of Koa's context. */
 export interface KoaContext {
@@ -40,7 +40,7 @@ function around(run: Run, options: Asking): KoaMiddleware {
       });
       const goOn = (known: Known): void => {
         passed = true;
-        if (known.correlationId !== '') context.state.premier = known;
+        if (isKnown(known)) context.state.premier = known;
         next().then(() => resolve(), reject);
       };
       run(context, goOn, reject, askerOf(context));

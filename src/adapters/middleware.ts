@@ -17,6 +17,11 @@ export type Config = string | GatewayConfig | GatewayOptions;
  */
 export type Known = Pick<Exchange, 'client' | 'correlationId' | 'pattern' | 'consumer'>;
 
+/** Whether a whole gateway stands behind it: the policies of one route know no ids. */
+export function isKnown({ correlationId }: Known): boolean {
+  return correlationId !== '';
+}
+
 /** What a gateway in the middle of an app can be told. */
 export interface Controls {
   /** The gateway, once it is built: its metrics, circuits and cached answers. */

@@ -177,7 +177,7 @@ export class Gateway implements Host {
     if (isTooLate(request)) return;
     if (response.socket === null) closeWithConnection(request, response);
     const generation = this.#generation;
-    const exchange = exchangeOfRequest(request, response, generation.edge, { ...asker, passage });
+    const exchange = exchangeOfRequest(request, response, generation.edge, passage && { ...asker, passage });
     if (exchange instanceof Problem) return this.#refuse(exchange, request, response);
     if (passage !== undefined) exchange.outer = outerOf(request);
     this.began(exchange);

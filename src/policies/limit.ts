@@ -36,6 +36,11 @@ export function limitRule(
   return { algorithm, quota, duration: rounded, capacity };
 }
 
+/** Under which name the state of several limits lies. */
+export function limitName(policy: string, rules: readonly LimitRule[], name: string): string {
+  return `${policy}/${rules.map(({ algorithm }) => algorithm).join('+')}/${name}`;
+}
+
 /** The store of a limiter. Throws `OptionsError` when another limiter of that name has other numbers: they cannot share a state. */
 export function openLimit(runtime: Runtime, name: string, rules: readonly LimitRule[]): Store {
   const numbers = rules.map(({ quota, duration, capacity }) => `${quota} per ${duration} ms, at most ${capacity} at once`).join('; ');

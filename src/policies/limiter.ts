@@ -6,7 +6,7 @@ import { ByName } from '../core/identity.js';
 import type { Around, Next, Place, Runtime } from '../core/policy.js';
 import { rejected } from '../core/rejected.js';
 import type { Awaitable, Store } from '../core/provider.js';
-import { type Keyed, type LimitRule, openLimit, quotaOf, type Ruling, spendAll } from './limit.js';
+import { type Keyed, limitName, type LimitRule, openLimit, quotaOf, type Ruling, spendAll } from './limit.js';
 import { Line } from './line.js';
 import { Turns } from './turns.js';
 
@@ -44,7 +44,7 @@ export class Limiter implements Around {
     this.#oneKey = plan.rules.every(({ keymaker }) => keymaker === rule?.keymaker);
     this.#stores = new ByName(runtime, policy, place, plan.name, (name) => ({
       name,
-      store: openLimit(runtime, `${policy}/${plan.rules.map(({ algorithm }) => algorithm).join('+')}/${name}`, plan.rules),
+      store: openLimit(runtime, limitName(policy, plan.rules, name), plan.rules),
     }));
     if (plan.rules.length === 1 && rule && plan.cost === 1)
       this.#only = { ...rule, step: algorithms[rule.algorithm], one: quotaOf(rule, 1) };

@@ -224,13 +224,16 @@ test('limits that cannot live under one name stop the application, and say why',
   };
   const starting = (...controllers: (new () => object)[]): Promise<unknown> => run({ imports: [PremierModule.forRoot()], controllers });
   await assert.rejects(starting(make(1), make(2)), /RateLimit: two classes are named SameController\["same"\]; pass \{ name: '…' \}/);
-  await assert.rejects(starting(make(1, 'both'), make(2, 'both')), /RateLimit: limits named both count together and need equal numbers/);
+  await assert.rejects(
+    starting(make(1, 'both'), make(2, 'both')),
+    /RateLimit\/fixed_window\/both: limiters of one name share a state and need equal numbers/,
+  );
   const premier = new Premier();
   const withDefault = (quota: number): Promise<Running> =>
     run({ imports: [PremierModule.forRoot({ premier, rateLimit: { quota, duration: 60 } })] });
   await using first = await withDefault(1);
   assert.ok(first.url);
-  await assert.rejects(withDefault(2), /RateLimit: limits named app count together/);
+  await assert.rejects(withDefault(2), /RateLimit\/fixed_window\/app: limiters of one name share a state and need equal numbers/);
   await using nest = (await starting(make(1, 'a'), make(2, 'b'))) as Running;
   assert.deepEqual(await statuses(2, () => nest.get('/same/1')), [200, 429]);
 });

@@ -6,7 +6,7 @@ import { duration, either, fn, group, integer, list, oneOf, schema, text, withDe
 import { type Around, definePolicy } from '../../core/policy.js';
 import { limitHeaders } from '../../gateway/features/limitHeaders.js';
 import { compileKey } from '../../gateway/template.js';
-import { limitRule } from '../../policies/limit.js';
+import { limitName, limitRule, openLimit } from '../../policies/limit.js';
 import { type KeyedRule, Limiter } from '../../policies/limiter.js';
 import type { Visit } from './visit.js';
 
@@ -71,8 +71,6 @@ export type ResolvedRateLimit = ReturnType<typeof rateLimitOptions.parse>;
 export interface LimitPlan {
   readonly options: RateLimitOptions;
   readonly name: string | undefined;
-  /** What must be equal where limits have one name. */
-  readonly numbers: string;
   /** Whether every key is a function: then it works without an HTTP request too. */
   readonly ownKeys: boolean;
 }
@@ -81,10 +79,7 @@ export interface LimitPlan {
 export function planOf(options: RateLimitOptions): LimitPlan {
   const resolved = rateLimitOptions.parse(options);
   const rules = rulesOf(resolved);
-  const numbers = rules.map(
-    ({ algorithm, quota, duration, capacity }) => `${algorithm} ${quota} per ${duration} ms, at most ${capacity} at once`,
-  );
-  return { options, name: resolved.name, numbers: numbers.join('; '), ownKeys: rules.every(({ asked }) => typeof asked === 'function') };
+  return { options, name: resolved.name, ownKeys: rules.every(({ asked }) => typeof asked === 'function') };
 }
 
 /** The limit as a policy around a function of a `Visit`. Its headers go into the visit's exchange. */
@@ -95,6 +90,8 @@ export const requestLimit = definePolicy({
     const rules = rulesOf(options);
     const tell = limitHeaders(rules, options.limits !== undefined, runtime.clock);
     const { cost, name } = options;
+    // At once: numbers that do not fit another limit of that name are told when the application starts.
+    if (name !== undefined) openLimit(runtime, limitName('RateLimit', rules, name), rules);
     return new Limiter(
       'RateLimit',
       {

@@ -1,7 +1,6 @@
 import { type ExecutionContext, Inject, Injectable, Logger } from '@nestjs/common';
 import { HttpAdapterHost, Reflector } from '@nestjs/core';
 import type { Exchange } from '../../http/exchange.js';
-import { OptionsError } from '../../core/errors.js';
 import { Premier } from '../../premier.js';
 import { ByHandler, type Handler, HandlerNames } from './handlerName.js';
 import { settingsToken, type PremierModuleOptions } from './moduleOptions.js';
@@ -92,7 +91,6 @@ export class RequestLimits {
     const name = plan.name ?? nameOf();
     const known = this.#made.get(name);
     if (known?.plan === plan) return known.limit;
-    claim(this.#premier, name, plan.numbers);
     const spend = this.#premier.use(requestLimit, { ...plan.options, name })((_visit: Visit): Promise<void> => admitted);
     const limit = { ownKeys: plan.ownKeys, spend };
     this.#made.set(name, { plan, limit });
@@ -101,20 +99,6 @@ export class RequestLimits {
 }
 
 const admitted = Promise.resolve();
-
-/** The numbers of each name: several applications may have one Premier. */
-const claims = new WeakMap<Premier, Map<string, string>>();
-
-function claim(premier: Premier, name: string, numbers: string): void {
-  const known = claims.get(premier) ?? new Map<string, string>();
-  claims.set(premier, known);
-  const other = known.get(name) ?? numbers;
-  known.set(name, other);
-  if (other !== numbers)
-    throw new OptionsError(
-      `RateLimit: limits named ${name} count together and need equal numbers (${numbers}, but the other has ${other})`,
-    );
-}
 
 /** Express takes `/Books/` for `/books`: nobody gets another quota by another spelling. */
 function foldPath(exchange: Exchange): void {
